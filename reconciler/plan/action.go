@@ -1,0 +1,57 @@
+package plan
+
+// A Kind is a kind of action.
+type Kind string
+
+// The kinds of action. Each is idempotent: its effect twice is its effect once.
+const (
+	LaunchMachine    Kind = "launch-machine"
+	StartMachine     Kind = "start-machine"
+	TerminateMachine Kind = "terminate-machine"
+	AttachVolume     Kind = "attach-volume"
+	DetachVolume     Kind = "detach-volume"
+	GrowVolume       Kind = "grow-volume"
+	DeleteVolume     Kind = "delete-volume"
+	EnrolAgent       Kind = "enrol-agent"
+	DeployDatabase   Kind = "deploy-database"
+	StopDatabase     Kind = "stop-database"
+)
+
+// A Disruption is what an action costs those who use the database.
+type Disruption string
+
+// The disruptions, least first.
+const (
+	None    Disruption = "none"    // nobody notices
+	Restart Disruption = "restart" // connections drop for as long as a restart takes
+	Replace Disruption = "replace" // another machine, or none until further notice; the volume is kept
+	Destroy Disruption = "destroy" // the database goes; its volume is kept for the retention time
+)
+
+// An Action is one change to the world. It is data, and all that the adapter
+// carrying it out needs to know, except secrets.
+type Action struct {
+	Kind       Kind
+	Deployment string // id
+	Name       string // the deployment's, for people
+	Summary    string // one line, for people: what and why
+	Disruption Disruption
+
+	Slot       SlotID // LaunchMachine, EnrolAgent, DeployDatabase, StopDatabase
+	Token      string // LaunchMachine
+	Index      int    // LaunchMachine
+	Shape      Shape  // LaunchMachine
+	MachineID  string // all that concern a machine that exists
+	VolumeID   string // all that concern a volume
+	VolumeGB   int    // GrowVolume: the new size
+	Order      *Order // DeployDatabase
+	Generation int64  // StopDatabase
+}
+
+// A Wait is something that is wanted and not possible now, with the reason. It
+// is part of the plan: nobody should have to guess why nothing happens.
+type Wait struct {
+	Deployment string // id; empty: the fleet
+	Name       string
+	Reason     string // a sentence that says what is waited for and why
+}

@@ -1,0 +1,100 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// A Cloud makes and lists machines and volumes. Every method may be called
+// again after any failure, by this process or another, with the same effect.
+// Package porttest holds the suite that each implementation passes.
+type Cloud interface {
+	// Identity names the world this cloud is, for ever: an account and region, or
+	// a directory. A fleet is bound to one; in another, nothing would be found.
+	Identity(ctx context.Context) (string, error)
+	// Observe lists all machines and volumes of the fleet. A listing that failed
+	// or is partial is told in Gaps, not as an error: what was seen still counts.
+	Observe(ctx context.Context) plan.Inventory
+	// Launch makes the machines of one batch: all actions carry the same token and
+	// shape. A token that was used before makes nothing and returns the machines
+	// it made then, terminated ones too. Fewer machines than asked for is no error:
+	// an index that is missing from the answer will never be made with this token.
+	// An error means that it is not known what happened.
+	Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine, error)
+	// StartMachine starts a stopped machine.
+	StartMachine(ctx context.Context, machineID string) error
+	// TerminateMachine ends a machine for good. Its data volume is detached and kept.
+	TerminateMachine(ctx context.Context, machineID string) error
+	// AttachVolume fails with ErrConflict when the volume is attached elsewhere.
+	AttachVolume(ctx context.Context, volumeID, machineID string) error
+	// DetachVolume fails with ErrConflict while the volume is written to.
+	DetachVolume(ctx context.Context, volumeID string) error
+	// GrowVolume sets a larger size, GiB.
+	GrowVolume(ctx context.Context, volumeID string, gb int) error
+	// DeleteVolume fails with ErrConflict while the volume is attached.
+	DeleteVolume(ctx context.Context, volumeID string) error
+}
+
+// Agents speaks with the agents on the machines.
+type Agents interface {
+	// Track says which machines there are: those that are new are watched from
+	// now on, those that are gone no longer.
+	Track(machines []plan.Machine)
+	// Reports returns the newest report by machine id.
+	Reports() map[string]plan.Agent
+	// Changed receives after a report changed in what a plan depends on.
+	Changed() <-chan struct{}
+	// Enrol gives the machine its identity, once.
+	Enrol(ctx context.Context, machineID string) error
+	// Deploy gives the machine an order with the secrets that belong to it.
+	Deploy(ctx context.Context, machineID string, order plan.Order) error
+	// Stop stops the database on the machine.
+	Stop(ctx context.Context, machineID string, generation int64) error
+}
+
+// A Commit is one commit of the fleet's repository.
+type Commit struct {
+	Hash string
+}
+
+// Heads are the newest commits of the two branches that the loop lives on.
+type Heads struct {
+	Main   string
+	Status string
+}
+
+// An Edit is a change to one row of the branch status.
+type Edit struct {
+	Table  string
+	Row    specs.Row // the whole row; for a deletion its key columns
+	Delete bool
+}
+
+// A Store is the fleet's repository as the loop sees it.
+type Store interface {
+	// Fetch learns the hub's newest commits.
+	Fetch(ctx context.Context) (Heads, error)
+	// Snapshot loads the desired state at a commit whole.
+	Snapshot(ctx context.Context, commit string) (*specs.Snapshot, error)
+	// Steps lists the commits after from up to to along first parents, oldest
+	// first. ok is false when from is not among to's first parents.
+	Steps(ctx context.Context, from, to string) (commits []string, ok bool, err error)
+	// Changes lists the rows of the desired state that differ between two commits.
+	Changes(ctx context.Context, from, to string) ([]specs.RowChange, error)
+	// Tables reads whole tables of the branch status at a commit.
+	Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error)
+	// Publish commits the edits on top of base on the branch status and pushes. It
+	// returns the new commit, or ErrLost when the hub's branch is no longer at base:
+	// then nothing was changed anywhere.
+	Publish(ctx context.Context, base string, edits []Edit, message string) (string, error)
+}
+
+var (
+	// ErrLost: another process pushed first.
+	ErrLost = errors.New("another control plane pushed first")
+	// ErrConflict: the thing is in a state that forbids this now; look again.
+	ErrConflict = errors.New("not possible in the present state")
+)
