@@ -40,6 +40,7 @@ type Action struct {
 	Slot       SlotID // LaunchMachine, EnrolAgent, DeployDatabase, StopDatabase
 	Token      string // LaunchMachine
 	Index      int    // LaunchMachine
+	Batch      int    // LaunchMachine: how many machines the token's request asked for
 	Shape      Shape  // LaunchMachine
 	MachineID  string // all that concern a machine that exists
 	VolumeID   string // all that concern a volume

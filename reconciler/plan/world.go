@@ -48,6 +48,7 @@ type Slot struct {
 	SlotID
 	Token     string // client token of the launch batch
 	Index     int    // position in the batch
+	Batch     int    // size of the batch; a replay of the token must repeat it
 	Shape     Shape  // as claimed; a replay of the token must repeat it
 	State     SlotState
 	MachineID string // empty until bound

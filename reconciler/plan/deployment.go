@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// An Input is all there is to know about one deployment.
+type Input struct {
+	Now      time.Time
+	Row      *specs.Deployment // nil: main has no such row
+	Entry    *Entry            // nil: the ledger knows nothing of it
+	Machines []Machine         // that carry the token of one of the entry's slots
+	Volumes  []Volume          // that are tagged with the deployment
+	Agents   map[string]Agent  // by machine id; a machine without an entry was not asked yet
+	Gaps     Gaps
+}
+
+// An Outcome is the decision for one deployment.
+type Outcome struct {
+	Actions []Action
+	Waits   []Wait
+	// Entry is what the ledger should remember, new slots among it (their tokens
+	// are set by Fleet). It must be on the ledger before any action starts. Nil:
+	// there is nothing left to remember.
+	Entry  *Entry
+	Status Status
+	// Recheck is when time alone will change the decision; zero: never.
+	Recheck time.Time
+	// Disrupting says that a disruption by us is under way.
+	Disrupting bool
+}
+
+// Settled says that nothing is left to do and nothing is waited for.
+func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) == 0 }
+
+// The ordinal of the primary's slot.
+const primary = 0
+
+const (
+	// listingLag is how long a machine that was bound may be missing from a whole
+	// listing before it counts as gone: EC2's reads are eventually consistent and
+	// usually catch up within seconds.
+	listingLag = 2 * time.Minute
+	// voidKept is how long a void slot is remembered so that a machine which turns
+	// up late is still known as ours and ended: client tokens are honoured for at
+	// least 24 hours after a machine's end.
+	voidKept = 24 * time.Hour
+	// renewBefore is when a listener's certificate is renewed before its end: a
+	// month leaves time to choose a quiet hour, since a renewal is a restart.
+	renewBefore = 30 * 24 * time.Hour
+)
+
+// Deployment decides for one deployment.
+func Deployment(in Input) Outcome {
+	d := newDecision(in)
+	switch {
+	case in.Row != nil && in.Row.Running:
+		d.run()
+	case in.Row != nil:
+		d.tearDown(Replace, "running = false")
+		d.phase = d.restPhase(PhaseStopping, PhaseStopped)
+	case d.entry.DeletedIn != "":
+		d.remove()
+	case in.Entry != nil:
+		d.waitf("main has no row for it and no commit is on record that deleted one: it is left as it is; " +
+			"put the row back, or delete it in a commit")
+		d.phase = PhaseUnknown
+	}
+	return d.outcome()
+}
+
+// A decision is an Outcome in the making.
+type decision struct {
+	in      Input
+	entry   *Entry // a copy: the new state of the ledger
+	out     Outcome
+	phase   Phase
+	name    string
+	machine *Machine // of the newest live slot
+	forget  bool
+}
+
+func newDecision(in Input) *decision {
+	d := &decision{in: in, entry: &Entry{}}
+	if in.Entry != nil {
+		d.entry = in.Entry.clone()
+	}
+	if in.Row != nil {
+		d.entry.Deployment, d.entry.Name = in.Row.ID, in.Row.Name
+		d.entry.DeletedAt, d.entry.DeleteAfter, d.entry.DeletedIn = time.Time{}, time.Time{}, ""
+	}
+	d.name = d.entry.Name
+	d.settleSlots()
+	d.noteVolume()
+	return d
+}
+
+func (e *Entry) clone() *Entry {
+	c := *e
+	c.Slots = slices.Clone(e.Slots)
+	return &c
+}
+
+func (d *decision) act(a Action) {
+	a.Deployment, a.Name = d.entry.Deployment, d.name
+	d.out.Actions = append(d.out.Actions, a)
+}
+
+func (d *decision) outcome() Outcome {
+	d.endStrays()
+	d.out.Entry = d.entry
+	if d.forget {
+		d.out.Entry = nil
+	}
+	d.out.Status = d.status()
+	return d.out
+}
+
+func (d *decision) recheckAt(t time.Time) {
+	if d.out.Recheck.IsZero() || t.Before(d.out.Recheck) {
+		d.out.Recheck = t
+	}
+}

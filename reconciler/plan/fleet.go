@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// A FleetInput is what the decisions of single deployments are admitted against.
+type FleetInput struct {
+	Limits   specs.Limits
+	Outcomes []Outcome // those with something to do
+	// Disrupted are the names of all deployments that a change of ours disrupts now,
+	// those of Outcomes among them.
+	Disrupted []string
+	// Destroyed counts the deployments that each commit deleted, and Approved says
+	// which of these commits a person has approved.
+	Destroyed map[string]int
+	Approved  map[string]bool
+}
+
+// maxBatch is how many machines one launch may ask for. EC2 takes 1,000; a
+// smaller number keeps small what one lost answer leaves in doubt.
+const maxBatch = 200
+
+// Fleet admits decisions against the limits and gives launches of one shape a
+// common token. What is not admitted becomes a wait; what it would have claimed
+// is not claimed. The outcomes come back in the order of deployments' ids.
+func Fleet(in FleetInput) []Outcome {
+	outs := slices.Clone(in.Outcomes)
+	slices.SortFunc(outs, func(a, b Outcome) int { return strings.Compare(a.Status.ID, b.Status.ID) })
+	budget := newBudget(in)
+	for i := range outs {
+		outs[i] = admit(outs[i], in, budget)
+	}
+	batch(outs)
+	return outs
+}
+
+// A budget is how many disruptions are still allowed.
+type budget struct {
+	limit int
+	names []string // disrupted now
+}
+
+func newBudget(in FleetInput) *budget {
+	return &budget{limit: in.Limits.MaxDisrupted, names: slices.Sorted(slices.Values(in.Disrupted))}
+}
+
+// take says whether one more deployment may be disrupted. One that is disrupted
+// already costs nothing more.
+func (b *budget) take(name string) bool {
+	if slices.Contains(b.names, name) {
+		return true
+	}
+	if len(b.names) >= b.limit {
+		return false
+	}
+	b.names = append(b.names, name)
+	return true
+}
+
+func admit(o Outcome, in FleetInput, b *budget) Outcome {
+	if c := deletedIn(o); c != "" && in.Destroyed[c] > in.Limits.MaxDestroyed && !in.Approved[c] && destroys(o) {
+		return hold(o, Destroy, fmt.Sprintf(
+			"commit %s deletes %d deployments and at most %d may go in one commit: nothing is destroyed until a row in approvals names it "+
+				"(INSERT INTO approvals (commit_hash, approved_by, reason) VALUES ('%s', …)) or it is reverted",
+			short(c), in.Destroyed[c], in.Limits.MaxDestroyed, c))
+	}
+	if disrupts(o) && !b.take(o.Status.Name) {
+		return hold(o, Restart, fmt.Sprintf("waits for its turn: %d of at most %d deployments are disrupted now (%s)",
+			len(b.names), b.limit, strings.Join(b.names, ", ")))
+	}
+	return o
+}
+
+func deletedIn(o Outcome) string {
+	if o.Entry == nil {
+		return ""
+	}
+	return o.Entry.DeletedIn
+}
+
+func destroys(o Outcome) bool {
+	return slices.ContainsFunc(o.Actions, func(a Action) bool { return a.Disruption == Destroy })
+}
+
+// disrupts says whether users of a serving database would notice. What a person
+// asked for by running = false or a deletion is theirs to time, not ours to ration.
+func disrupts(o Outcome) bool {
+	if !o.Status.Ready || o.Status.Phase == PhaseStopping || o.Status.Phase == PhaseDeleting {
+		return false
+	}
+	return slices.ContainsFunc(o.Actions, func(a Action) bool { return a.Disruption == Restart || a.Disruption == Replace })
+}
+
+// hold takes out the actions at or above a disruption, with the claims they need.
+func hold(o Outcome, from Disruption, reason string) Outcome {
+	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), func(a Action) bool { return a.Disruption.rank() >= from.rank() })
+	e := o.Entry.clone()
+	e.Slots = slices.DeleteFunc(e.Slots, func(s Slot) bool { return s.Token == "" })
+	o.Entry = e
+	o.Waits = append(slices.Clone(o.Waits), Wait{Deployment: o.Status.ID, Name: o.Status.Name, Reason: reason})
+	o.Status.Conditions = append(slices.Clone(o.Status.Conditions),
+		Condition{Type: "Held", Status: true, Reason: "Limit", Message: reason})
+	return o
+}
+
+func (d Disruption) rank() int { return slices.Index([]Disruption{None, Restart, Replace, Destroy}, d) }
+
+// A launch is one launch action by its place in the outcomes.
+type launch struct {
+	out, act int
+	slot     Slot
+}
+
+// batch gives new launches of equal shape a common token.
+func batch(outs []Outcome) {
+	groups := map[string][]launch{}
+	for i, o := range outs {
+		for j, a := range o.Actions {
+			if a.Kind == LaunchMachine && a.Token == "" {
+				groups[a.Shape.key()] = append(groups[a.Shape.key()], launch{i, j, o.Entry.Slots[0]})
+			}
+		}
+	}
+	for _, g := range groups {
+		for part := range slices.Chunk(g, maxBatch) {
+			assign(outs, part)
+		}
+	}
+}
+
+func assign(outs []Outcome, part []launch) {
+	token := batchToken(part)
+	for n, l := range part {
+		o := &outs[l.out]
+		e := o.Entry.clone()
+		s := &e.Slots[0]
+		s.Token, s.Index, s.Batch = token, n, len(part)
+		o.Entry = e
+		o.Actions = slices.Clone(o.Actions)
+		a := &o.Actions[l.act]
+		a.Token, a.Index, a.Batch = token, n, len(part)
+	}
+}
+
+// batchToken names a batch for ever: slots and the time of their claim go in, so
+// that a batch made again after a loss has another name. 43 characters; EC2's
+// client tokens hold 64.
+func batchToken(part []launch) string {
+	h := sha256.New()
+	for _, l := range part {
+		fmt.Fprintf(h, "%s/%d/%d@%d\n", l.slot.Deployment, l.slot.Ordinal, l.slot.Generation, l.slot.ClaimedAt.UnixNano())
+	}
+	return "ms-" + hex.EncodeToString(h.Sum(nil)[:20])
+}
+
+func (s Shape) key() string {
+	k := s.Zone + "|" + s.InstanceType
+	if v := s.Volume; v != nil {
+		k += fmt.Sprintf("|%s|%d|%d|%d", v.Type, v.GB, v.IOPS, v.MiBps)
+	}
+	return k
+}
+
+// SortActions orders actions for people: by deployment's name, and within one as
+// they were decided.
+func SortActions(as []Action) {
+	slices.SortStableFunc(as, func(a, b Action) int { return cmp.Compare(a.Name, b.Name) })
+}

@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+)
+
+// tearDown ends all machines and keeps the volume: the database first, so that
+// it closes its files, then the machine.
+func (d *decision) tearDown(cost Disruption, why string) {
+	d.voidUnsettled()
+	cur := d.current()
+	if cur == nil {
+		return
+	}
+	for _, m := range append(d.older(), d.machine) {
+		if m == nil {
+			d.waitf("machine %s is not listed yet; it is terminated when it is", cur.MachineID)
+			continue
+		}
+		d.end(m, cur.Generation, cost, why)
+	}
+}
+
+func (d *decision) end(m *Machine, generation int64, cost Disruption, why string) {
+	a := d.in.Agents[m.ID]
+	if m.State == MachineRunning && a.Reachable && a.Enrolled && a.Generation <= generation &&
+		(a.Order != nil || (a.Database != DatabaseAbsent && a.Database != "")) {
+		d.stopDatabase(m, generation, cost, fmt.Sprintf("stop the database on machine %s (%s)", m.ID, why))
+		return
+	}
+	kept := ""
+	if d.entry.VolumeID != "" {
+		kept = "; volume " + d.entry.VolumeID + " is kept"
+	}
+	d.act(Action{Kind: TerminateMachine, MachineID: m.ID, Disruption: cost, Summary: fmt.Sprintf("terminate machine %s (%s)%s", m.ID, why, kept)})
+}
+
+// remove takes down a deployment whose row was deleted, and in the end its volume.
+func (d *decision) remove() {
+	why := "its row was deleted in " + short(d.entry.DeletedIn)
+	d.tearDown(Destroy, why)
+	d.phase = d.restPhase(PhaseDeleting, PhaseDeleted)
+	if d.current() != nil || len(d.out.Actions) > 0 {
+		return
+	}
+	v := d.volume()
+	switch {
+	case d.in.Gaps.Volumes != "" || d.in.Gaps.Machines != "":
+		d.recheckAt(d.in.Now.Add(time.Minute)) // a gap closes by itself or never; a minute costs nothing here
+	case v == nil && len(d.volumes()) == 0:
+		d.forget = d.noMachines()
+	case v == nil:
+		d.waitf("%d volumes claim to be its data and none is the one on record; none is deleted", len(d.volumes()))
+	case d.in.Now.Before(d.entry.DeleteAfter):
+		d.recheckAt(d.entry.DeleteAfter)
+	case v.AttachedTo != "" || v.Busy != "":
+		d.waitf("volume %s is past its retention and still in use (%s%s)", v.ID, v.AttachedTo, v.Busy)
+	default:
+		d.act(Action{Kind: DeleteVolume, VolumeID: v.ID, Disruption: Destroy,
+			Summary: fmt.Sprintf("delete volume %s: %s and its retention ended on %s", v.ID, why, d.entry.DeleteAfter.UTC().Format(time.DateTime))})
+	}
+}
+
+func (d *decision) noMachines() bool {
+	for _, m := range d.in.Machines {
+		if m.State != MachineTerminated {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *decision) restPhase(going, gone Phase) Phase {
+	if d.current() != nil || len(d.out.Actions) > 0 {
+		return going
+	}
+	return gone
+}
+
+// short gives a commit as people quote it.
+func short(commit string) string {
+	if len(commit) > 8 {
+		return commit[:8]
+	}
+	return commit
+}

@@ -1,0 +1,120 @@
+package plan
+
+import "fmt"
+
+// shaped says whether the current machine is what the row asks for.
+func (d *decision) shaped(cur *Slot) bool {
+	return cur.Shape.InstanceType == d.in.Row.InstanceType && cur.Shape.Zone == d.in.Row.Zone
+}
+
+// replace claims the next generation's machine. The present one serves on until
+// the new one is ready to take the volume, so that a lack of capacity costs
+// nothing.
+func (d *decision) replace(cur *Slot) {
+	row, m := d.in.Row, d.machine
+	if g := d.in.Gaps.Machines; g != "" {
+		d.waitf("the list of machines is not whole (%s): machine %s is not replaced until it is", g, m.ID)
+		return
+	}
+	if !d.volumeKnown() {
+		return
+	}
+	if d.volume() == nil {
+		d.waitf("machine %s is replaced once its volume is listed", m.ID)
+		return
+	}
+	if cur.Shape.Zone != row.Zone {
+		d.waitf("refused: volume %s is in zone %s and cannot move to %s in place; set zone to %s", d.entry.VolumeID, cur.Shape.Zone, row.Zone, cur.Shape.Zone)
+		return
+	}
+	s := d.claim(Shape{Zone: row.Zone, InstanceType: row.InstanceType})
+	d.phase = PhaseReplacing
+	d.launch(s, Replace, fmt.Sprintf("launch a %s in place of machine %s (%s); volume %s moves over",
+		row.InstanceType, m.ID, cur.Shape.InstanceType, d.entry.VolumeID))
+}
+
+// volumeHere brings the volume to the current machine: from a free state at
+// once, from another machine only when nothing there can write any more.
+func (d *decision) volumeHere(cur *Slot) bool {
+	v := d.volume()
+	switch {
+	case v == nil:
+		if d.volumeKnown() {
+			d.waitf("the volume of machine %s is not listed yet", d.machine.ID)
+		}
+	case v.AttachedTo == d.machine.ID:
+		return d.volumeSeen()
+	case v.Busy != "":
+		d.waitf("volume %s cannot be moved now: %s", v.ID, v.Busy)
+	case v.AttachedTo == "":
+		d.act(Action{Kind: AttachVolume, VolumeID: v.ID, MachineID: d.machine.ID, Disruption: None,
+			Summary: fmt.Sprintf("attach volume %s to machine %s", v.ID, d.machine.ID)})
+	default:
+		d.release(v, cur)
+	}
+	return false
+}
+
+func (d *decision) volumeSeen() bool {
+	if d.in.Agents[d.machine.ID].VolumeAttached {
+		return true
+	}
+	d.waitf("machine %s does not see its volume %s yet", d.machine.ID, d.entry.VolumeID)
+	return false
+}
+
+// release takes the volume from the machine that has it: database first, then
+// the volume. A machine that cannot be asked is ended, which is the only sure
+// way that it writes no more.
+func (d *decision) release(v *Volume, cur *Slot) {
+	from := v.AttachedTo
+	m := d.olderByID(from)
+	if m == nil {
+		d.waitf("volume %s is attached to machine %s, which is not this deployment's; detach it by hand", v.ID, from)
+		return
+	}
+	a := d.in.Agents[from]
+	switch {
+	case m.State == MachineStopping:
+		d.waitf("machine %s is stopping and still has volume %s", from, v.ID)
+	case m.State != MachineRunning || !a.Reachable || !a.Enrolled:
+		d.act(Action{Kind: TerminateMachine, MachineID: from, Slot: SlotID{Deployment: d.entry.Deployment}, Disruption: Replace,
+			Summary: fmt.Sprintf("terminate machine %s, which does not answer, so that volume %s is free", from, v.ID)})
+	case a.Order != nil || a.Database != DatabaseAbsent:
+		d.stopDatabase(m, cur.Generation, Replace, fmt.Sprintf("stop the database on machine %s to move volume %s to %s", from, v.ID, d.machine.ID))
+	default:
+		d.act(Action{Kind: DetachVolume, VolumeID: v.ID, MachineID: from, Disruption: None,
+			Summary: fmt.Sprintf("detach volume %s from machine %s", v.ID, from)})
+	}
+}
+
+// stopDatabase orders a stop, or waits for one that was ordered.
+func (d *decision) stopDatabase(m *Machine, generation int64, cost Disruption, summary string) {
+	if a := d.in.Agents[m.ID]; a.Order == nil && a.Database == DatabaseStopping {
+		d.waitf("the database on machine %s is stopping", m.ID)
+		return
+	}
+	d.act(Action{Kind: StopDatabase, MachineID: m.ID, Generation: generation, Disruption: cost, Summary: summary})
+}
+
+func (d *decision) olderByID(id string) *Machine {
+	for _, m := range d.older() {
+		if m.ID == id {
+			return m
+		}
+	}
+	for i := range d.in.Machines { // a stray's machine, on its way out, may still hold the volume
+		if d.in.Machines[i].ID == id && d.in.Machines[i].State != MachineTerminated {
+			return &d.in.Machines[i]
+		}
+	}
+	return nil
+}
+
+// endOlder ends the machines of earlier generations once the volume is here.
+func (d *decision) endOlder(cur *Slot) {
+	for _, m := range d.older() {
+		d.act(Action{Kind: TerminateMachine, MachineID: m.ID, Disruption: None,
+			Summary: fmt.Sprintf("terminate machine %s: generation %d has taken over", m.ID, cur.Generation)})
+	}
+}

@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+)
+
+// run takes the deployment towards serving: a machine, the volume on it, an
+// agent that obeys, the order. Each step that is not done ends the decision, but
+// what serves meanwhile serves on.
+func (d *decision) run() {
+	d.phase = d.firstPhase()
+	cur := d.current()
+	if cur == nil {
+		d.launchFirst()
+		return
+	}
+	if len(d.older()) > 0 {
+		d.phase, d.out.Disrupting = PhaseReplacing, true
+	}
+	if d.ready(cur) {
+		d.endOlder(cur)
+		d.grow()
+		d.deploy(cur)
+		return
+	}
+	d.serveOn()
+}
+
+func (d *decision) ready(cur *Slot) bool {
+	switch {
+	case d.machine == nil:
+		d.awaitMachine(cur)
+	case !d.machineRuns():
+	case len(d.older()) == 0 && !d.shaped(cur): // one replacement at a time: the one under way ends first
+		d.replace(cur)
+	default:
+		return d.agentReady(cur) && d.volumeHere(cur)
+	}
+	return false
+}
+
+// firstPhase tells a database that never was from one that is to come back.
+func (d *decision) firstPhase() Phase {
+	if cur := d.current(); d.entry.VolumeID == "" || (cur != nil && cur.Generation == 1 && d.neverOrdered()) {
+		return PhaseCreating
+	}
+	return PhaseStarting
+}
+
+func (d *decision) neverOrdered() bool {
+	return d.machine == nil || (d.in.Agents[d.machine.ID].Order == nil && d.in.Agents[d.machine.ID].Generation == 0)
+}
+
+// launchFirst claims a machine where there is none.
+func (d *decision) launchFirst() {
+	if g := d.in.Gaps.Machines; g != "" {
+		d.waitf("the list of machines is not whole (%s): none is made until it is", g)
+		return
+	}
+	if !d.volumeKnown() {
+		return
+	}
+	row := d.in.Row
+	shape := Shape{Zone: row.Zone, InstanceType: row.InstanceType}
+	with := "for volume " + d.entry.VolumeID
+	if d.volume() == nil {
+		shape.Volume = &VolumeSpec{Type: row.VolumeType, GB: row.VolumeGB, IOPS: row.VolumeIOPS, MiBps: row.VolumeMiBps}
+		with = fmt.Sprintf("with a new %d GiB %s volume", row.VolumeGB, row.VolumeType)
+	}
+	d.launch(d.claim(shape), None, fmt.Sprintf("launch a %s in %s %s", row.InstanceType, row.Zone, with))
+}
+
+func (d *decision) launch(s Slot, cost Disruption, summary string) {
+	d.act(Action{Kind: LaunchMachine, Slot: s.SlotID, Token: s.Token, Index: s.Index, Batch: s.Batch, Shape: s.Shape,
+		Disruption: cost, Summary: summary})
+}
+
+// awaitMachine repeats a launch whose result is not known: a used token makes
+// nothing new, so repeating it is how to find out.
+func (d *decision) awaitMachine(cur *Slot) {
+	switch {
+	case d.in.Gaps.Machines != "":
+		d.waitf("the list of machines is not whole (%s): its machine may be among those not listed", d.in.Gaps.Machines)
+	case cur.State == SlotBound:
+		d.waitf("machine %s was launched %s ago and is not listed yet", cur.MachineID, d.sinceClaim(cur).Round(time.Second))
+	default:
+		d.launch(*cur, None, fmt.Sprintf("launch a %s in %s, asked for before without a known answer (same token: never a second one)",
+			cur.Shape.InstanceType, cur.Shape.Zone))
+	}
+}
+
+// machineRuns starts a stopped machine and waits for one on its way.
+func (d *decision) machineRuns() bool {
+	m := d.machine
+	switch m.State {
+	case MachineRunning:
+		return true
+	case MachineStopped:
+		d.act(Action{Kind: StartMachine, MachineID: m.ID, Disruption: None, Summary: "start machine " + m.ID + ": it stopped"})
+	case MachineStopping:
+		d.waitf("machine %s is stopping; it is started again as soon as it has stopped", m.ID)
+	default:
+		d.waitf("machine %s is starting", m.ID)
+	}
+	return false
+}
+
+// agentReady enrols an agent that is not yet, and waits for one that is silent.
+func (d *decision) agentReady(cur *Slot) bool {
+	m := d.machine
+	a, asked := d.in.Agents[m.ID]
+	switch {
+	case !asked:
+		d.waitf("the agent on machine %s has not answered yet", m.ID)
+	case !a.Reachable:
+		d.waitf("the agent on machine %s does not answer since %s: %s", m.ID, a.Since.UTC().Format(time.DateTime), a.Error)
+	case !a.Enrolled:
+		d.act(Action{Kind: EnrolAgent, MachineID: m.ID, Slot: cur.SlotID, Disruption: None, Summary: "enrol the agent on machine " + m.ID})
+	case a.Generation > cur.Generation:
+		d.waitf("the agent on machine %s has obeyed generation %d and the ledger says %d: another control plane is ahead, or the ledger was put back",
+			m.ID, a.Generation, cur.Generation)
+	default:
+		return true
+	}
+	return false
+}
+
+// grow enlarges the volume in place.
+func (d *decision) grow() {
+	v, want := d.volume(), d.in.Row.VolumeGB
+	switch {
+	case v == nil || want == v.GB:
+	case want < v.GB:
+		d.waitf("refused: volume %s has %d GiB and cannot shrink to %d; set volume_gb to %d or more", v.ID, v.GB, want, v.GB)
+	case v.Busy != "":
+		d.waitf("volume %s cannot grow now: %s", v.ID, v.Busy)
+	default:
+		d.act(Action{Kind: GrowVolume, VolumeID: v.ID, VolumeGB: want, Disruption: None,
+			Summary: fmt.Sprintf("grow volume %s from %d to %d GiB in place", v.ID, v.GB, want)})
+	}
+}

@@ -1,0 +1,49 @@
+package plan
+
+// noteVolume remembers the data volume once it is seen, so that its absence can
+// be told from its never having been.
+func (d *decision) noteVolume() {
+	if d.entry.VolumeID == "" {
+		if vs := d.volumes(); len(vs) == 1 {
+			d.entry.VolumeID = vs[0].ID
+		}
+	}
+}
+
+func (d *decision) volumes() []Volume {
+	var vs []Volume
+	for _, v := range d.in.Volumes {
+		if v.Deployment == d.entry.Deployment && v.Ordinal == primary {
+			vs = append(vs, v)
+		}
+	}
+	return vs
+}
+
+// volume is the deployment's data volume; nil: not listed.
+func (d *decision) volume() *Volume {
+	for _, v := range d.volumes() {
+		if v.ID == d.entry.VolumeID {
+			return &v
+		}
+	}
+	return nil
+}
+
+// volumeReady says whether the question "is there data?" has a certain answer.
+// When it has not, the reason is waited for.
+func (d *decision) volumeKnown() bool {
+	vs := d.volumes()
+	switch {
+	case d.in.Gaps.Volumes != "":
+		d.waitf("the list of volumes is not whole (%s): its data volume may exist; nothing is made until the list is whole", d.in.Gaps.Volumes)
+	case d.entry.VolumeID == "" && len(vs) > 1:
+		d.waitf("%d volumes (%s, %s, …) claim to be its data; remove the tag from all but one", len(vs), vs[0].ID, vs[1].ID)
+	case d.entry.VolumeID != "" && d.volume() == nil:
+		d.waitf("its data volume %s is not there any more; an empty one is not made in its place. Restore the volume, or delete "+
+			"the row and add it anew to begin empty", d.entry.VolumeID)
+	default:
+		return true
+	}
+	return false
+}
