@@ -1,0 +1,59 @@
+# Mainstay's build. `make` alone lists what there is.
+
+# Dolt's ICU-free regular expressions: without this tag ICU's headers are needed.
+TAGS    := gms_pure_go
+GO      ?= go
+BUILD   := $(abspath build)
+BIN     := $(BUILD)/bin
+NEW     := $(BUILD)/dolt/2.2.0/dolt
+OLD     := $(BUILD)/dolt/1.86.4/dolt
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Symbols and debug tables are a third of a Dolt binary and slow linking down.
+LDFLAGS := -s -w
+MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
+# Two packages at a time: each may run several Dolt servers, and more of them at
+# once make a small machine slow enough to run into bounds that mean "broken".
+TESTFLAGS ?= -p 2 -timeout 20m
+
+.PHONY: help demo build programs test check bench generate clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## build, then run a fleet of three databases here (Ctrl-C stops it, make demo resumes)
+	@$(BIN)/mainstay up
+
+build: programs $(NEW) $(OLD) ## build mainstay, mainstay-agent and the two Dolt releases into build/
+
+# go decides what is out of date, which takes it about a second.
+programs:
+	@mkdir -p $(BIN)
+	@test -x $(BIN)/mainstay || echo "building mainstay (the first time links Dolt and takes some minutes)"
+	@$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS) -X main.buildVersion=$(VERSION)" -o $(BIN)/mainstay ./cmd/mainstay
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-agent ./cmd/mainstay-agent
+
+$(NEW): tools/go.mod tools/go.sum
+	@echo "building dolt 2.2.0 (the first time takes some minutes)"
+	@mkdir -p $(@D)
+	@cd tools && $(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
+
+$(OLD): tools/older/go.mod tools/older/go.sum
+	@echo "building dolt 1.86.4, the older release that upgrades start from (the first time takes some minutes)"
+	@mkdir -p $(@D)
+	@cd tools/older && $(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
+
+test: build ## run every test against the programs of build/
+	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
+
+check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities
+	@GO="$(GO)" TAGS="$(TAGS)" sh tools/check.sh
+
+bench: build ## measure, and write docs/performance.md
+	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) -run '^$$' -bench . -timeout 60m ./...
+
+generate: ## write the generated code again
+	@GO="$(GO)" sh tools/generate.sh
+
+clean: ## remove build/
+	rm -rf $(BUILD)

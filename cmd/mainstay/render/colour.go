@@ -1,0 +1,32 @@
+package render
+
+// A Style colours text, or leaves it alone.
+type Style struct{ on bool }
+
+// NewStyle colours only for a terminal, and never against NO_COLOR, whose mere
+// presence with any value is the wish (no-color.org).
+func NewStyle(stream any, noColor string, termName string) Style {
+	return Style{on: noColor == "" && termName != "dumb" && IsTerminal(stream)}
+}
+
+func (s Style) paint(code, text string) string {
+	if !s.on || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Good marks what is as it should be.
+func (s Style) Good(text string) string { return s.paint("32", text) }
+
+// Bad marks what needs a person.
+func (s Style) Bad(text string) string { return s.paint("31", text) }
+
+// Busy marks what is on its way.
+func (s Style) Busy(text string) string { return s.paint("33", text) }
+
+// Dim marks what is beside the point.
+func (s Style) Dim(text string) string { return s.paint("2", text) }
+
+// Bold marks headings.
+func (s Style) Bold(text string) string { return s.paint("1", text) }
