@@ -83,7 +83,7 @@ func (d *decision) awaitMachine(cur *Slot) {
 	case d.in.Gaps.Machines != "":
 		d.waitf("the list of machines is not whole (%s): its machine may be among those not listed", d.in.Gaps.Machines)
 	case cur.State == SlotBound:
-		d.waitf("machine %s was launched %s ago and is not listed yet", cur.MachineID, d.sinceClaim(cur).Round(time.Second))
+		d.waitf("machine %s was claimed at %s and is not listed yet", cur.MachineID, cur.ClaimedAt.UTC().Format(time.DateTime))
 	default:
 		d.launch(*cur, None, fmt.Sprintf("launch a %s in %s, asked for before without a known answer (same token: never a second one)",
 			cur.Shape.InstanceType, cur.Shape.Zone))

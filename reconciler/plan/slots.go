@@ -1,9 +1,6 @@
 package plan
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // settleSlots brings the ledger's slots up to what the cloud lists: a slot whose
 // machine is seen is bound, one whose machine is gone is void.
@@ -126,5 +123,3 @@ func (d *decision) voidUnsettled() {
 	}
 	d.findMachine()
 }
-
-func (d *decision) sinceClaim(s *Slot) time.Duration { return d.in.Now.Sub(s.ClaimedAt) }

@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// Decode reads a State from the rows of Tables.
+func Decode(tables map[string][]specs.Row) (*State, error) {
+	s := &State{
+		Entries: map[string]*plan.Entry{}, Claims: map[string]Claim{}, Machines: map[string]plan.Machine{},
+		Volumes: map[string]plan.Volume{}, Agents: map[string]plan.Agent{}, Deployments: map[string]Deployment{},
+		Gaps: map[string]Gap{},
+	}
+	for _, table := range Tables { // in this order: slots belong to entries
+		for _, row := range tables[table] {
+			r := &reader{table: table, row: row}
+			s.decode(r)
+			if r.err != nil {
+				return nil, r.err
+			}
+		}
+	}
+	for _, e := range s.Entries {
+		slices.SortFunc(e.Slots, func(a, b plan.Slot) int { return cmp.Compare(b.Generation, a.Generation) })
+	}
+	return s, nil
+}
+
+func (s *State) decode(r *reader) {
+	switch r.table {
+	case "world":
+		s.World = r.text("identity")
+	case "applied":
+		s.Applied = Applied{Commit: r.text("commit_hash"), Head: r.text("head"), At: r.moment("applied_at")}
+	case "findings":
+		s.Findings = append(s.Findings, decodeFinding(r))
+	case "entries":
+		s.Entries[r.text("deployment")] = decodeEntry(r)
+	case "slots":
+		slot := decodeSlot(r)
+		if e := s.Entries[slot.Deployment]; e != nil {
+			e.Slots = append(e.Slots, slot)
+		}
+	case "claims":
+		s.Claims[r.text("deployment")] = Claim{Holder: r.text("holder"), Until: r.moment("until_at")}
+	case "machines":
+		s.Machines[r.text("id")] = decodeMachine(r)
+	case "volumes":
+		s.Volumes[r.text("id")] = decodeVolume(r)
+	case "agents":
+		s.Agents[r.text("machine")] = decodeAgent(r)
+	case "deployments":
+		s.Deployments[r.text("id")] = decodeDeployment(r)
+	case "conditions":
+		s.Conditions = append(s.Conditions, decodeCondition(r))
+	case "gaps":
+		s.Gaps[r.text("kind")] = Gap{Reason: r.text("reason"), Since: r.moment("since")}
+	}
+}
+
+func decodeFinding(r *reader) specs.Finding {
+	return specs.Finding{
+		Check: r.text("check_name"), Severity: specs.Severity(r.text("severity")), Table: r.text("table_name"),
+		Key: r.text("key_name"), Column: r.text("column_name"), Message: r.text("message"), Advice: r.text("advice"),
+	}
+}
+
+func decodeEntry(r *reader) *plan.Entry {
+	return &plan.Entry{
+		Deployment: r.text("deployment"), Name: r.text("name"), VolumeID: r.text("volume_id"),
+		DeletedAt: r.moment("deleted_at"), DeleteAfter: r.moment("delete_after"), DeletedIn: r.text("deleted_in"),
+	}
+}
+
+func decodeSlot(r *reader) plan.Slot {
+	s := plan.Slot{
+		SlotID: plan.SlotID{Deployment: r.text("deployment"), Ordinal: r.int("ordinal"), Generation: r.int64("generation")},
+		Token:  r.text("token"), Index: r.int("launch_index"), Batch: r.int("batch"),
+		Shape: plan.Shape{Zone: r.text("zone"), InstanceType: r.text("instance_type")},
+		State: plan.SlotState(r.text("state")), MachineID: r.text("machine_id"), ClaimedAt: r.moment("claimed_at"),
+	}
+	if r.row["volume_type"] != nil {
+		s.Shape.Volume = &plan.VolumeSpec{Type: r.text("volume_type"), GB: r.int("volume_gb"), IOPS: r.int("volume_iops"), MiBps: r.int("volume_mibps")}
+	}
+	return s
+}
+
+func decodeMachine(r *reader) plan.Machine {
+	return plan.Machine{
+		ID: r.text("id"), Token: r.text("token"), Index: r.int("launch_index"), State: plan.MachineState(r.text("state")),
+		Zone: r.text("zone"), InstanceType: r.text("instance_type"), AgentAddress: r.text("agent_address"), Host: r.text("host"),
+	}
+}
+
+func decodeVolume(r *reader) plan.Volume {
+	return plan.Volume{
+		ID: r.text("id"), Deployment: r.text("deployment"), Ordinal: r.int("ordinal"), GB: r.int("gb"),
+		AttachedTo: r.text("attached_to"), Busy: r.text("busy"),
+	}
+}
+
+func decodeAgent(r *reader) plan.Agent {
+	a := plan.Agent{
+		Reachable: r.flag("reachable"), Since: r.moment("since"), Error: r.text("error"), Enrolled: r.flag("enrolled"),
+		Generation: r.int64("generation"), Database: plan.DatabaseState(r.text("database_state")),
+		DatabaseDetail: r.text("database_detail"), DatabaseVersion: r.text("database_version"), PID: r.int("pid"),
+		Host: r.text("host"), Port: r.int("port"), VolumeAttached: r.flag("volume_attached"), ListenerExpires: r.moment("listener_expires"),
+	}
+	if o := r.text("order_json"); o != "" {
+		a.Order = &plan.Order{}
+		r.fault("order_json", o, json.Unmarshal([]byte(o), a.Order))
+	}
+	return a
+}
+
+func decodeDeployment(r *reader) Deployment {
+	return Deployment{
+		Status: plan.Status{
+			ID: r.text("id"), Name: r.text("name"), Phase: plan.Phase(r.text("phase")), Ready: r.flag("ready"), Role: r.text("role"),
+			Host: r.text("host"), Port: r.int("port"), DoltVersion: r.text("dolt_version"), MachineID: r.text("machine_id"),
+			VolumeID: r.text("volume_id"), Generation: r.int64("generation"),
+		},
+		Commit: r.text("commit_hash"),
+	}
+}
+
+func decodeCondition(r *reader) Condition {
+	return Condition{
+		Deployment: r.text("deployment"),
+		Condition:  plan.Condition{Type: r.text("type"), Status: r.flag("status"), Reason: r.text("reason"), Message: r.text("message")},
+		Since:      r.moment("since"),
+	}
+}

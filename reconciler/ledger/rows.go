@@ -1,0 +1,73 @@
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// layout is how DATETIME(6) columns read as text; always UTC.
+const layout = "2006-01-02 15:04:05.999999"
+
+func text(s string) any { return s }
+
+func number[N int | int64](n N) any { return strconv.FormatInt(int64(n), 10) }
+
+func flag(b bool) any {
+	if b {
+		return "1"
+	}
+	return "0"
+}
+
+// moment gives NULL for the zero time.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Truncate(time.Microsecond).Format(layout)
+}
+
+// A reader takes typed values out of a row and keeps the first fault.
+type reader struct {
+	table string
+	row   specs.Row
+	err   error
+}
+
+func (r *reader) text(column string) string {
+	s, _ := r.row[column].(string)
+	return s
+}
+
+func (r *reader) int64(column string) int64 {
+	s, ok := r.row[column].(string)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	r.fault(column, s, err)
+	return n
+}
+
+func (r *reader) int(column string) int { return int(r.int64(column)) }
+
+func (r *reader) flag(column string) bool { return r.int64(column) != 0 }
+
+func (r *reader) moment(column string) time.Time {
+	s, ok := r.row[column].(string)
+	if !ok || s == "" {
+		return time.Time{}
+	}
+	t, err := time.ParseInLocation(layout, s, time.UTC)
+	r.fault(column, s, err)
+	return t
+}
+
+func (r *reader) fault(column, value string, err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("branch status, table %s, column %s: cannot read %q: %w", r.table, column, value, err)
+	}
+}
