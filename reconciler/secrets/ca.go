@@ -37,8 +37,9 @@ const (
 	// only, so each new one costs the database a restart.
 	ListenerLifetime = 365 * 24 * time.Hour
 	// ListenerRenewal is how long before its end a listener's certificate gets a
-	// successor: a month holds a maintenance window for everyone.
-	ListenerRenewal = 30 * 24 * time.Hour
+	// successor: a month holds a maintenance window for everyone. A day more than
+	// the planner's month, so that the order it plans then finds a new one.
+	ListenerRenewal = 31 * 24 * time.Hour
 	// backdate forgives machines whose clock is behind ours.
 	backdate = time.Hour
 )
