@@ -1,0 +1,185 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// Run watches the machines until ctx ends, so that whoever reads Changed need
+// not poll, and forgets what ended long ago.
+func (c *Cloud) Run(ctx context.Context) error {
+	w, err := newWatcher(c)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.run(ctx) })
+	group.Go(func() error { return c.pruneFrom(ctx) })
+	err = group.Wait()
+	w.waits.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (c *Cloud) pruneFrom(ctx context.Context) error {
+	for {
+		if err := c.prune(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn("tidying up failed; it is tried again in an hour", "err", err)
+		}
+		if err := pause(ctx, pruneEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// A watcher turns two kinds of kernel events into Changed: files of machines
+// that come and go (inotify) and processes that end (pidfd).
+type watcher struct {
+	cloud   *Cloud
+	inotify *os.File
+	waits   sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting map[string]int // machine id to the pid whose end is waited for
+}
+
+// fileEvents are what an atomic write, a link and a removal look like.
+const fileEvents = unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_DELETE | unix.IN_ONLYDIR
+
+func newWatcher(c *Cloud) (*watcher, error) {
+	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot watch %s; raise fs.inotify.max_user_instances: %w", c.dir, err)
+	}
+	return &watcher{cloud: c, inotify: os.NewFile(uintptr(fd), "inotify"), waiting: make(map[string]int)}, nil
+}
+
+func (w *watcher) run(ctx context.Context) error {
+	defer w.inotify.Close()
+	stop := context.AfterFunc(ctx, func() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	buffer := make([]byte, 64<<10) // some thousand events; a full queue is told as an event of its own
+	for {
+		// First the watches, then the word: whoever looks now sees all that happened
+		// before, and hears of all that happens after.
+		if err := w.sync(ctx); err != nil {
+			return err
+		}
+		w.cloud.notify()
+		if err := w.next(ctx, buffer); err != nil {
+			return err
+		}
+	}
+}
+
+// next waits for an event that is a reason to look.
+func (w *watcher) next(ctx context.Context, buffer []byte) error {
+	for {
+		n, err := w.inotify.Read(buffer)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("watching %s: %w", w.cloud.dir, err)
+		}
+		if slices.ContainsFunc(eventNames(buffer[:n]), telling) {
+			return nil
+		}
+	}
+}
+
+// telling says whether a name's coming or going can change what Observe returns:
+// a machine, a volume, or one of a few files of theirs. Agents write others.
+func telling(name string) bool {
+	switch name {
+	case addressFile, volumeLink, tombstone, pidFile, attachFile, volumeFile, overflow:
+		return true
+	}
+	return machinePattern.MatchString(name) || volumePattern.MatchString(name)
+}
+
+// overflow stands for the names of events that the kernel had no room for.
+const overflow = ""
+
+// eventNames reads the names out of a buffer of struct inotify_event.
+func eventNames(b []byte) []string {
+	var names []string
+	for len(b) >= unix.SizeofInotifyEvent {
+		end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:16]))
+		name := b[unix.SizeofInotifyEvent:min(end, len(b))]
+		names = append(names, string(bytes.TrimRight(name, "\x00")))
+		b = b[min(end, len(b)):]
+	}
+	return names
+}
+
+// sync watches what there is now. Adding a watch that is there changes nothing,
+// and the watch of a directory that is gone is gone.
+func (w *watcher) sync(ctx context.Context) error {
+	dir := w.cloud.dir
+	for _, path := range []string{dir.machines(), dir.volumes()} {
+		if err := w.add(path); err != nil {
+			return err
+		}
+	}
+	ids, err := listIDs(dir.machines(), machinePattern)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := w.add(dir.machine(id)); err != nil && !gone(dir.machine(id)) {
+			return err
+		}
+		w.await(ctx, id)
+	}
+	return nil
+}
+
+func (w *watcher) add(path string) error {
+	var err error
+	conn, cerr := w.inotify.SyscallConn()
+	if cerr == nil {
+		cerr = conn.Control(func(fd uintptr) { _, err = unix.InotifyAddWatch(int(fd), path, fileEvents) })
+	}
+	if err := errors.Join(cerr, err); err != nil {
+		return explain(err, "watch "+path)
+	}
+	return nil
+}
+
+// await tells of the end of a machine's process, once for each process.
+func (w *watcher) await(ctx context.Context, id string) {
+	p, err := w.cloud.process(id)
+	if p == nil || err != nil { // Observe tells of the error
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting[id] == p.PID() {
+		return
+	}
+	w.waiting[id] = p.PID()
+	w.waits.Go(func() {
+		err := p.Wait(ctx)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.waiting[id] == p.PID() {
+			delete(w.waiting, id)
+		}
+		if err == nil {
+			w.cloud.notify()
+		}
+	})
+}
