@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/specs"
 )
@@ -55,22 +56,10 @@ type Agents interface {
 	Stop(ctx context.Context, machineID string, generation int64) error
 }
 
-// A Commit is one commit of the fleet's repository.
-type Commit struct {
-	Hash string
-}
-
 // Heads are the newest commits of the two branches that the loop lives on.
 type Heads struct {
 	Main   string
 	Status string
-}
-
-// An Edit is a change to one row of the branch status.
-type Edit struct {
-	Table  string
-	Row    specs.Row // the whole row; for a deletion its key columns
-	Delete bool
 }
 
 // A Store is the fleet's repository as the loop sees it.
@@ -89,7 +78,7 @@ type Store interface {
 	// Publish commits the edits on top of base on the branch status and pushes. It
 	// returns the new commit, or ErrLost when the hub's branch is no longer at base:
 	// then nothing was changed anywhere.
-	Publish(ctx context.Context, base string, edits []Edit, message string) (string, error)
+	Publish(ctx context.Context, base string, edits []ledger.Edit, message string) (string, error)
 }
 
 var (

@@ -40,7 +40,7 @@ func NewBook(tables map[string][]specs.Row) *Book {
 			if b.published[o] == nil {
 				b.published[o] = map[ref]specs.Row{}
 			}
-			b.published[o][refOf(table, row)] = row
+			b.published[o][refOf(table, row)] = normal(row)
 		}
 	}
 	return b

@@ -8,8 +8,15 @@ import (
 	"github.com/mainstaydb/mainstay/specs"
 )
 
-// layout is how DATETIME(6) columns read as text; always UTC.
-const layout = "2006-01-02 15:04:05.999999"
+const (
+	// layout is how DATETIME(6) columns are written as text; always UTC.
+	layout = "2006-01-02 15:04:05.000000"
+	// lenient reads the same with or without trailing zeros.
+	lenient = "2006-01-02 15:04:05.999999"
+)
+
+// moments are the columns that hold a time, in any table.
+var moments = []string{"deleted_at", "delete_after", "claimed_at", "until_at", "applied_at", "since", "listener_expires"}
 
 func text(s string) any { return s }
 
@@ -61,7 +68,7 @@ func (r *reader) moment(column string) time.Time {
 	if !ok || s == "" {
 		return time.Time{}
 	}
-	t, err := time.ParseInLocation(layout, s, time.UTC)
+	t, err := time.ParseInLocation(lenient, s, time.UTC)
 	r.fault(column, s, err)
 	return t
 }
@@ -70,4 +77,19 @@ func (r *reader) fault(column, value string, err error) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("branch status, table %s, column %s: cannot read %q: %w", r.table, column, value, err)
 	}
+}
+
+// normal gives the row with every time as this package writes it, so that a row
+// read back equals the row written.
+func normal(row specs.Row) specs.Row {
+	for _, c := range moments {
+		s, ok := row[c].(string)
+		if !ok {
+			continue
+		}
+		if t, err := time.ParseInLocation(lenient, s, time.UTC); err == nil {
+			row[c] = t.Format(layout)
+		}
+	}
+	return row
 }

@@ -111,6 +111,9 @@ func hold(o Outcome, from Disruption, reason string) Outcome {
 	return o
 }
 
+// Hold takes out everything that would be done, with the reason.
+func Hold(o Outcome, reason string) Outcome { return hold(o, None, reason) }
+
 func (d Disruption) rank() int { return slices.Index([]Disruption{None, Restart, Replace, Destroy}, d) }
 
 // A launch is one launch action by its place in the outcomes.

@@ -1,0 +1,213 @@
+package reconciler
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// A desk is what lies before the loop: deployments to be decided anew, decisions
+// that are not carried out yet, and what is under way.
+type desk struct {
+	dirty   map[string]struct{}
+	active  map[string]plan.Outcome // not settled
+	recheck map[string]time.Time    // when time alone changes a decision
+	retry   map[string]*retry       // after a failure
+	busy    map[string]string       // name, by deployment with actions under way
+	rough   map[string]bool         // busy with a disruption
+	slots   map[launchKey]string    // deployment, by what binds its machines
+	since   map[string]map[string]time.Time
+	done    map[string]string // by deployment: the commit that is carried out
+	due     time.Time         // earliest of recheck and retry; zero: none
+}
+
+func newDesk() desk {
+	return desk{
+		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
+		busy: map[string]string{}, rough: map[string]bool{}, slots: map[launchKey]string{}, since: map[string]map[string]time.Time{},
+		done: map[string]string{},
+	}
+}
+
+// reset begins anew from the ledger; what is under way stays under way.
+func (d *desk) reset(s *ledger.State) {
+	clear(d.active)
+	clear(d.slots)
+	clear(d.since)
+	for _, e := range s.Entries {
+		d.noteSlots(e)
+	}
+	for _, c := range s.Conditions {
+		d.sinceOf(c.Deployment)[c.Type] = c.Since
+	}
+	for id, dep := range s.Deployments {
+		d.done[id] = dep.Commit
+		d.mark(id)
+	}
+}
+
+func (d *desk) noteSlots(e *plan.Entry) {
+	for _, s := range e.Slots {
+		if s.Token != "" {
+			d.slots[launchKey{s.Token, s.Index}] = s.Deployment
+		}
+	}
+}
+
+func (d *desk) sinceOf(deployment string) map[string]time.Time {
+	if d.since[deployment] == nil {
+		d.since[deployment] = map[string]time.Time{}
+	}
+	return d.since[deployment]
+}
+
+// mark has a deployment decided anew in this pass.
+func (d *desk) mark(id string) {
+	if id != "" {
+		d.dirty[id] = struct{}{}
+	}
+}
+
+func (d *desk) markActive() {
+	for id := range d.active {
+		d.mark(id)
+	}
+}
+
+func (d *desk) wakeAt(t time.Time) {
+	if d.due.IsZero() || t.Before(d.due) {
+		d.due = t
+	}
+}
+
+func (d *desk) nextDue() time.Time { return d.due }
+
+// ring marks every deployment whose time has come.
+func (d *desk) ring(now time.Time) {
+	if d.due.IsZero() || now.Before(d.due) {
+		return
+	}
+	d.due = time.Time{}
+	for id, t := range d.recheck {
+		if now.Before(t) {
+			d.wakeAt(t)
+		} else {
+			delete(d.recheck, id)
+			d.mark(id)
+		}
+	}
+	for id, t := range d.retry {
+		if now.Before(t.at) {
+			d.wakeAt(t.at)
+		} else if _, ok := d.active[id]; ok {
+			d.mark(id)
+		}
+	}
+}
+
+// decide plans every marked deployment that has nothing under way.
+func (r *Reconciler) decide(now time.Time) {
+	start := time.Now()
+	d := &r.desk
+	d.ring(now)
+	for id := range d.dirty {
+		if _, busy := d.busy[id]; busy {
+			continue // its end marks it again
+		}
+		delete(d.dirty, id)
+		r.decideOne(id, now)
+	}
+	r.metrics.planned(time.Since(start))
+}
+
+func (r *Reconciler) decideOne(id string, now time.Time) {
+	d := &r.desk
+	in := r.input(id, now)
+	delete(d.recheck, id)
+	if in.Row == nil && in.Entry == nil {
+		r.forget(id)
+		return
+	}
+	out := plan.Deployment(in)
+	if !out.Recheck.IsZero() {
+		d.recheck[id] = out.Recheck
+		d.wakeAt(out.Recheck)
+	}
+	d.active[id] = out // settled ones leave when they are staged
+}
+
+// forget takes a deployment that neither main nor the ledger knows off the books.
+func (r *Reconciler) forget(id string) {
+	d := &r.desk
+	delete(d.active, id)
+	delete(d.since, id)
+	delete(d.done, id)
+	delete(d.retry, id)
+	for _, kind := range []string{"entry", "status", "claim"} {
+		r.book.Set(ledger.Owner{Kind: kind, ID: id}, nil)
+	}
+	delete(r.state.Claims, id)
+}
+
+// admitted is what may be done and shown now: everything decided, held against the
+// limits, without what another control plane is at work on.
+func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
+	d := &r.desk
+	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed()}
+	for id, out := range d.active {
+		if _, busy := d.busy[id]; busy {
+			continue
+		}
+		if out.Disrupting {
+			in.Disrupted = append(in.Disrupted, out.Status.Name)
+		}
+		if c, ok := r.state.Claims[id]; ok && c.Holder != r.cfg.Holder && now.Before(c.Until) {
+			d.recheck[id] = c.Until
+			d.wakeAt(c.Until)
+			continue
+		}
+		if t := d.retry[id]; t != nil && now.Before(t.at) && len(out.Actions) > 0 {
+			d.wakeAt(t.at)
+			out = plan.Hold(out, "the last try failed ("+t.err.Error()+"); it is tried again with growing pauses")
+		}
+		in.Outcomes = append(in.Outcomes, out)
+	}
+	for id := range d.rough {
+		in.Disrupted = append(in.Disrupted, d.busy[id])
+	}
+	slices.Sort(in.Disrupted)
+	in.Disrupted = slices.Compact(in.Disrupted)
+	return plan.Fleet(in)
+}
+
+func (r *Reconciler) approved() map[string]bool {
+	m := map[string]bool{}
+	if r.desired.snapshot != nil {
+		for c := range maps.Keys(r.desired.snapshot.Approvals) {
+			m[c] = true
+		}
+	}
+	return m
+}
+
+// destroyed counts the deletions of each commit, when there is one to be admitted.
+func (r *Reconciler) destroyed() map[string]int {
+	n := map[string]int{}
+	for _, out := range r.desk.active {
+		if out.Entry != nil && out.Entry.DeletedIn != "" {
+			n[out.Entry.DeletedIn] = 0
+		}
+	}
+	if len(n) == 0 {
+		return n
+	}
+	for _, e := range r.state.Entries {
+		if _, ok := n[e.DeletedIn]; ok {
+			n[e.DeletedIn]++
+		}
+	}
+	return n
+}

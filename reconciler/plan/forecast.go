@@ -1,0 +1,184 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// A Scene is the whole fleet at one moment: what Forecast begins from.
+type Scene struct {
+	Now      time.Time
+	Desired  *specs.Snapshot // as it would be
+	Deleted  []Entry         // of rows that would be gone, marked as deleted
+	Entries  map[string]*Entry
+	Machines []Machine
+	Volumes  []Volume
+	Agents   map[string]Agent
+	Gaps     Gaps
+}
+
+// A Preview is what would follow.
+type Preview struct {
+	Actions []Action // in the order they would come, by deployment
+	Waits   []Wait   // that would be left in the end
+}
+
+// maxSteps bounds one deployment's forecast: the longest way, a replacement, has
+// seven steps. One that needs more does not end, which is a fault of this package.
+const maxSteps = 32
+
+// Forecast tells which actions would take the scene to its desired state if each
+// went well, by deciding again and again and supposing that what was decided was
+// done. It uses the very decisions that the loop will use.
+func Forecast(s Scene) Preview {
+	var p Preview
+	for _, id := range s.ids() {
+		as, ws := forecastOne(s.input(id))
+		p.Actions = append(p.Actions, as...)
+		p.Waits = append(p.Waits, ws...)
+	}
+	SortActions(p.Actions)
+	return p
+}
+
+func (s Scene) ids() []string {
+	set := map[string]bool{}
+	for id := range s.Desired.Deployments {
+		set[id] = true
+	}
+	for id := range s.Entries {
+		set[id] = true
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+func (s Scene) input(id string) Input {
+	in := Input{Now: s.Now, Row: s.Desired.Deployments[id], Entry: s.Entries[id], Gaps: s.Gaps, Agents: map[string]Agent{}}
+	for _, e := range s.Deleted {
+		if e.Deployment == id {
+			in.Entry = &e
+		}
+	}
+	for _, v := range s.Volumes {
+		if v.Deployment == id {
+			in.Volumes = append(in.Volumes, v)
+		}
+	}
+	if in.Entry == nil {
+		return in
+	}
+	for _, m := range s.Machines {
+		if slices.ContainsFunc(in.Entry.Slots, func(x Slot) bool { return x.Token == m.Token && x.Index == m.Index }) {
+			in.Machines = append(in.Machines, m)
+			if a, ok := s.Agents[m.ID]; ok {
+				in.Agents[m.ID] = a
+			}
+		}
+	}
+	return in
+}
+
+// forecastOne plays one deployment forward until nothing is left to do.
+func forecastOne(in Input) ([]Action, []Wait) {
+	in.Machines, in.Volumes, in.Agents = slices.Clone(in.Machines), slices.Clone(in.Volumes), maps.Clone(in.Agents)
+	var actions []Action
+	var waits []Wait
+	for range maxSteps {
+		out := Deployment(in)
+		batched := []Outcome{out}
+		batch(batched)
+		out = batched[0]
+		waits = out.Waits
+		in.Entry = out.Entry
+		if len(out.Actions) == 0 {
+			break
+		}
+		for _, a := range out.Actions {
+			actions = append(actions, a)
+			suppose(&in, a)
+		}
+	}
+	return actions, waits
+}
+
+// suppose changes what is observed as if an action had been done and had its
+// effect at once.
+func suppose(in *Input, a Action) {
+	switch a.Kind {
+	case LaunchMachine:
+		supposeLaunch(in, a)
+	case StartMachine:
+		setMachine(in, a.MachineID, MachineRunning)
+	case TerminateMachine:
+		setMachine(in, a.MachineID, MachineTerminated)
+		delete(in.Agents, a.MachineID)
+		eachVolume(in, func(v *Volume) {
+			if v.AttachedTo == a.MachineID {
+				v.AttachedTo = ""
+			}
+		})
+	case AttachVolume:
+		setVolume(in, a.VolumeID, func(v *Volume) { v.AttachedTo = a.MachineID })
+		changeAgent(in, a.MachineID, func(g *Agent) { g.VolumeAttached = true })
+	case DetachVolume:
+		setVolume(in, a.VolumeID, func(v *Volume) { v.AttachedTo = "" })
+	case GrowVolume:
+		setVolume(in, a.VolumeID, func(v *Volume) { v.GB = a.VolumeGB })
+	case DeleteVolume:
+		in.Volumes = slices.DeleteFunc(in.Volumes, func(v Volume) bool { return v.ID == a.VolumeID })
+	case EnrolAgent:
+		changeAgent(in, a.MachineID, func(g *Agent) { g.Enrolled = true })
+	case DeployDatabase:
+		changeAgent(in, a.MachineID, func(g *Agent) {
+			g.Order, g.Generation, g.Database, g.DatabaseVersion = a.Order, a.Order.Generation, DatabaseServing, a.Order.DoltVersion
+			g.ListenerExpires = time.Time{}
+		})
+	case StopDatabase:
+		changeAgent(in, a.MachineID, func(g *Agent) { g.Order, g.Generation, g.Database = nil, a.Generation, DatabaseAbsent })
+	}
+}
+
+func supposeLaunch(in *Input, a Action) {
+	id := "new machine"
+	if slices.ContainsFunc(in.Machines, func(m Machine) bool { return m.ID == id }) {
+		id += " of the same slot"
+	}
+	in.Machines = append(in.Machines, Machine{ID: id, Token: a.Token, Index: a.Index, State: MachineRunning,
+		Zone: a.Shape.Zone, InstanceType: a.Shape.InstanceType})
+	in.Agents[id] = Agent{Reachable: true, Database: DatabaseAbsent, VolumeAttached: a.Shape.Volume != nil}
+	if v := a.Shape.Volume; v != nil {
+		in.Volumes = append(in.Volumes, Volume{ID: "new volume", Deployment: a.Deployment, GB: v.GB, AttachedTo: id})
+	}
+}
+
+func setMachine(in *Input, id string, s MachineState) {
+	for i := range in.Machines {
+		if in.Machines[i].ID == id {
+			in.Machines[i].State = s
+		}
+	}
+	changeAgent(in, id, func(g *Agent) { g.Reachable = s == MachineRunning })
+}
+
+func eachVolume(in *Input, change func(*Volume)) {
+	for i := range in.Volumes {
+		change(&in.Volumes[i])
+	}
+}
+
+func setVolume(in *Input, id string, change func(*Volume)) {
+	eachVolume(in, func(v *Volume) {
+		if v.ID == id {
+			change(v)
+		}
+	})
+}
+
+func changeAgent(in *Input, machine string, change func(*Agent)) {
+	a := in.Agents[machine]
+	change(&a)
+	in.Agents[machine] = a
+}

@@ -1,0 +1,269 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// A Config says what the loop works with.
+type Config struct {
+	Store  Store
+	Cloud  Cloud
+	Agents Agents
+	// Check returns what is wrong with changes to the desired state base; an error
+	// among it keeps the commit from being applied.
+	Check func(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding
+	// Holder names this control plane in claims. It must be the same after a
+	// restart and differ between any two that share a hub.
+	Holder   string
+	Log      *slog.Logger
+	Registry *prometheus.Registry
+	// Poll is how often the hub is asked for new commits; zero: DefaultPoll.
+	Poll time.Duration
+	// Look is how often the cloud is listed; zero: DefaultLook.
+	Look time.Duration
+}
+
+const (
+	// DefaultPoll is a second: a fetch with nothing new costs about 10 ms over
+	// http, so this is 1 % of a core, and a lost wake-up costs a second.
+	DefaultPoll = time.Second
+	// DefaultLook is a second: listing the local cloud costs a few milliseconds.
+	DefaultLook = time.Second
+	// claimFor is how long a claim holds: long enough for the slowest action that
+	// does not renew it, short enough that a dead control plane's work is taken
+	// over within a minute.
+	claimFor = time.Minute
+	// recordDelay gathers what happens within a moment into one commit. It is below
+	// what a person notices in `status --watch`.
+	recordDelay = 150 * time.Millisecond
+)
+
+// A Reconciler is one control plane's loop. Make it with New; Run it once.
+type Reconciler struct {
+	cfg     Config
+	log     *slog.Logger
+	metrics *metrics
+	wake    chan struct{}
+	effects *effects
+	fleet   conditions
+	health  health
+
+	// What follows belongs to the goroutine in Run.
+	book    *ledger.Book
+	state   *ledger.State // as published, with our own changes since
+	status  string        // commit of the branch status that state is based on
+	desired desired
+	world   world
+	desk    desk
+	polled  time.Time
+	looked  time.Time
+	staged  time.Time // since when something waits to be recorded; zero: nothing does
+}
+
+// New makes a loop; nothing happens before Run.
+func New(cfg Config) *Reconciler {
+	if cfg.Poll == 0 {
+		cfg.Poll = DefaultPoll
+	}
+	if cfg.Look == 0 {
+		cfg.Look = DefaultLook
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	r := &Reconciler{
+		cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Registry), wake: make(chan struct{}, 1),
+		world: newWorld(), desk: newDesk(),
+	}
+	r.effects = newEffects(cfg.Cloud, cfg.Agents, r.metrics, cfg.Log, r.Wake)
+	return r
+}
+
+// Wake asks for a pass soon. It never blocks; many calls are one.
+func (r *Reconciler) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// changer is what a Cloud may also do: tell when something changed, so that it
+// need not be listed to find out.
+type changer interface{ Changed() <-chan struct{} }
+
+// Run loops until ctx ends, and then waits for the actions under way. It fails
+// only when going on would be wrong: in another cloud than the fleet's.
+func (r *Reconciler) Run(ctx context.Context) error {
+	var cloudChanged <-chan struct{}
+	if c, ok := r.cfg.Cloud.(changer); ok {
+		cloudChanged = c.Changed()
+	}
+	defer r.effects.wait()
+	for {
+		next, err := r.pass(ctx)
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		case <-r.wake:
+			r.polled = time.Time{}
+		case <-r.effects.done:
+			r.looked = time.Time{}
+		case <-r.cfg.Agents.Changed():
+		case <-cloudChanged:
+			r.looked = time.Time{}
+		}
+		timer.Stop()
+	}
+}
+
+// pass looks, decides, claims and acts once. It returns how long nothing needs to
+// be done unless something changes.
+func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
+	start := time.Now()
+	defer func() { r.metrics.passed(time.Since(start)) }()
+	if err := r.refresh(ctx, start); err != nil {
+		if errors.Is(err, errWrongWorld) || ctx.Err() != nil {
+			return 0, wrongWorld(err)
+		}
+		return r.hubFailed(err), nil
+	}
+	r.collect()
+	r.observe(ctx, start)
+	r.decide(start)
+	outs := r.admitted(start)
+	r.stage(outs, start)
+	switch err := r.publish(ctx, outs, start); {
+	case errors.Is(err, ErrLost):
+		r.metrics.lost.Inc()
+		r.log.Debug("another control plane pushed first; planning again")
+		r.forgetStatus()
+		return 0, nil
+	case err != nil:
+		r.forgetStatus()
+		return r.hubFailed(err), nil
+	}
+	r.dispatch(ctx, outs)
+	r.health.passed(start)
+	r.noteConvergence()
+	return r.nextPass(), nil
+}
+
+// hubRetry is how long the loop waits after the hub failed: the databases serve
+// on without it, and a hub that restarts takes a fraction of a second.
+const hubRetry = 250 * time.Millisecond
+
+func (r *Reconciler) hubFailed(err error) time.Duration {
+	r.metrics.hubErrors.Inc()
+	if r.health.failed(err) {
+		r.log.Warn("the hub cannot be used; what runs is left running and nothing is changed until it answers", "err", err)
+	}
+	return hubRetry
+}
+
+var errWrongWorld = errors.New("wrong cloud")
+
+func wrongWorld(err error) error {
+	if errors.Is(err, errWrongWorld) {
+		return err
+	}
+	return nil
+}
+
+// checkWorld compares the cloud with the one on the ledger: in another one every
+// machine would seem to be gone.
+func (r *Reconciler) checkWorld(ctx context.Context) error {
+	id, err := r.cfg.Cloud.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the cloud who it is: %w", err)
+	}
+	switch r.state.World {
+	case id:
+	case "":
+		r.state.World = id
+		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
+	default:
+		return fmt.Errorf("%w: this hub's fleet lives in %q and this control plane works in %q; "+
+			"point it at the fleet's cloud, or give this cloud a hub of its own", errWrongWorld, r.state.World, id)
+	}
+	return nil
+}
+
+// nextPass is the time until something is due.
+func (r *Reconciler) nextPass() time.Duration {
+	now := time.Now()
+	due := r.polled.Add(r.cfg.Poll)
+	for _, t := range []time.Time{r.looked.Add(r.cfg.Look), r.desk.nextDue(), r.recordDue()} {
+		if !t.IsZero() && t.Before(due) {
+			due = t
+		}
+	}
+	return max(0, due.Sub(now))
+}
+
+func (r *Reconciler) recordDue() time.Time {
+	if r.staged.IsZero() {
+		return time.Time{}
+	}
+	return r.staged.Add(recordDelay)
+}
+
+// SetFleetCondition states or, with an empty reason, takes back a fact about the
+// fleet as a whole, to be shown by status.
+func (r *Reconciler) SetFleetCondition(typ, reason, message string) {
+	if r.fleet.set(plan.Condition{Type: typ, Status: true, Reason: reason, Message: message}) {
+		r.Wake()
+	}
+}
+
+// conditions are facts about the fleet, set from any goroutine.
+type conditions struct {
+	mu     sync.Mutex
+	byType map[string]plan.Condition
+}
+
+func (c *conditions) set(cond plan.Condition) (changed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old, had := c.byType[cond.Type]
+	switch {
+	case cond.Reason == "":
+		delete(c.byType, cond.Type)
+		return had
+	case had && old == cond:
+		return false
+	case c.byType == nil:
+		c.byType = map[string]plan.Condition{}
+	}
+	c.byType[cond.Type] = cond
+	return true
+}
+
+func (c *conditions) list() []plan.Condition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cs := make([]plan.Condition, 0, len(c.byType))
+	for _, cond := range c.byType {
+		cs = append(cs, cond)
+	}
+	return cs
+}

@@ -1,0 +1,249 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// A world is the newest observation, indexed by what a decision asks for.
+type world struct {
+	machines map[string]plan.Machine // by id
+	volumes  map[string]plan.Volume  // by id
+	agents   map[string]plan.Agent   // by machine id
+	gaps     map[string]ledger.Gap   // by kind
+	byLaunch map[launchKey]string    // machine id
+	byOwner  map[string][]string     // volume ids by deployment
+	restage  bool                    // the book was read anew: everything is staged again
+}
+
+type launchKey struct {
+	token string
+	index int
+}
+
+func newWorld() world {
+	return world{
+		machines: map[string]plan.Machine{}, volumes: map[string]plan.Volume{}, agents: map[string]plan.Agent{},
+		gaps: map[string]ledger.Gap{}, byLaunch: map[launchKey]string{}, byOwner: map[string][]string{},
+	}
+}
+
+// lookTimeout bounds one listing: a cloud that needs longer than this for all of
+// its pages is better treated as one that did not answer.
+const lookTimeout = 30 * time.Second
+
+// observe lists the cloud when it is due, and takes in what the agents report.
+func (r *Reconciler) observe(ctx context.Context, now time.Time) {
+	if now.Sub(r.looked) >= r.cfg.Look || r.world.restage {
+		lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
+		inv := r.cfg.Cloud.Observe(lookCtx)
+		cancel()
+		if ctx.Err() != nil {
+			return // ended while listing: what is missing is missing for that reason
+		}
+		r.looked = time.Now()
+		r.seeMachines(inv, now)
+		r.seeVolumes(inv, now)
+		r.noteStrays()
+		r.cfg.Agents.Track(inv.Machines)
+	}
+	r.seeAgents(r.cfg.Agents.Reports())
+	r.world.restage = false
+}
+
+// seeMachines takes in a listing. Under a gap, machines that are not in it stay as
+// they were seen last.
+func (r *Reconciler) seeMachines(inv plan.Inventory, now time.Time) {
+	w := &r.world
+	r.seeGap("machines", inv.Gaps.Machines, now)
+	seen := map[string]bool{}
+	for _, m := range inv.Machines {
+		seen[m.ID] = true
+		if old, ok := w.machines[m.ID]; ok && old == m && !w.restage {
+			continue
+		}
+		w.machines[m.ID] = m
+		w.byLaunch[launchKey{m.Token, m.Index}] = m.ID
+		r.book.Set(ledger.Owner{Kind: "machine", ID: m.ID}, ledger.MachineRecords(m))
+		r.desk.mark(r.ownerOf(m))
+	}
+	if inv.Gaps.Machines != "" {
+		return
+	}
+	for id, m := range w.machines {
+		if !seen[id] {
+			r.desk.mark(r.ownerOf(m))
+			delete(w.machines, id)
+			delete(w.byLaunch, launchKey{m.Token, m.Index})
+			r.book.Set(ledger.Owner{Kind: "machine", ID: id}, nil)
+		}
+	}
+	sweep(r, "machine", w.machines)
+}
+
+// sweep takes published rows off the book that are not seen any more, after the
+// book was read anew; from then on each goes as its thing does.
+func sweep[T any](r *Reconciler, kind string, seen map[string]T) {
+	if !r.world.restage {
+		return
+	}
+	for _, id := range r.book.Owners(kind) {
+		if _, ok := seen[id]; !ok {
+			r.book.Set(ledger.Owner{Kind: kind, ID: id}, nil)
+		}
+	}
+}
+
+func (r *Reconciler) seeVolumes(inv plan.Inventory, now time.Time) {
+	w := &r.world
+	r.seeGap("volumes", inv.Gaps.Volumes, now)
+	seen := map[string]bool{}
+	for _, v := range inv.Volumes {
+		seen[v.ID] = true
+		if old, ok := w.volumes[v.ID]; ok && old == v && !w.restage {
+			continue
+		}
+		w.volumes[v.ID] = v
+		if !slices.Contains(w.byOwner[v.Deployment], v.ID) {
+			w.byOwner[v.Deployment] = append(w.byOwner[v.Deployment], v.ID)
+		}
+		r.book.Set(ledger.Owner{Kind: "volume", ID: v.ID}, ledger.VolumeRecords(v))
+		r.desk.mark(v.Deployment)
+	}
+	if inv.Gaps.Volumes != "" {
+		return
+	}
+	for id, v := range w.volumes {
+		if !seen[id] {
+			r.desk.mark(v.Deployment)
+			delete(w.volumes, id)
+			w.byOwner[v.Deployment] = slices.DeleteFunc(w.byOwner[v.Deployment], func(x string) bool { return x == id })
+			r.book.Set(ledger.Owner{Kind: "volume", ID: id}, nil)
+		}
+	}
+	sweep(r, "volume", w.volumes)
+}
+
+// seeGap takes in what could not be listed. A gap opening or closing concerns
+// every deployment.
+func (r *Reconciler) seeGap(kind, reason string, now time.Time) {
+	w := &r.world
+	old, had := w.gaps[kind]
+	switch {
+	case reason == "":
+		delete(w.gaps, kind)
+	case had:
+		w.gaps[kind] = ledger.Gap{Reason: reason, Since: old.Since}
+	default:
+		w.gaps[kind] = ledger.Gap{Reason: reason, Since: now}
+		r.log.Warn("could not be listed whole; nothing is destroyed or made on its account", "kind", kind, "err", reason)
+	}
+	r.metrics.gap(kind, reason != "")
+	if reason != old.Reason || w.restage {
+		r.book.Set(ledger.Owner{Kind: "gaps"}, ledger.GapRecords(w.gaps))
+		if r.desired.snapshot != nil {
+			r.markAll()
+		}
+	}
+}
+
+// seeAgents takes in the agents' reports, which are values: one that is equal to
+// the last changes nothing.
+func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
+	w := &r.world
+	for id, a := range reports {
+		if old, ok := w.agents[id]; ok && sameAgent(old, a) && !w.restage {
+			continue
+		}
+		w.agents[id] = a
+		r.book.Set(ledger.Owner{Kind: "agent", ID: id}, ledger.AgentRecords(id, a))
+		r.desk.mark(r.ownerOf(w.machines[id]))
+	}
+	for id := range w.agents {
+		if _, ok := reports[id]; !ok {
+			delete(w.agents, id)
+			r.book.Set(ledger.Owner{Kind: "agent", ID: id}, nil)
+			r.desk.mark(r.ownerOf(w.machines[id]))
+		}
+	}
+	sweep(r, "agent", w.agents)
+}
+
+func sameAgent(a, b plan.Agent) bool {
+	if !sameOrder(a.Order, b.Order) || !slices.Equal(a.Conditions, b.Conditions) {
+		return false
+	}
+	return a.Reachable == b.Reachable && a.Since.Equal(b.Since) && a.Error == b.Error && a.Enrolled == b.Enrolled &&
+		a.Generation == b.Generation && a.Database == b.Database && a.DatabaseDetail == b.DatabaseDetail &&
+		a.DatabaseVersion == b.DatabaseVersion && a.PID == b.PID && a.Host == b.Host && a.Port == b.Port &&
+		a.VolumeAttached == b.VolumeAttached && a.ListenerExpires.Equal(b.ListenerExpires)
+}
+
+func sameOrder(a, b *plan.Order) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Generation == b.Generation && a.Deployment == b.Deployment && a.Name == b.Name &&
+		a.DoltVersion == b.DoltVersion && maps.Equal(a.Settings, b.Settings)
+}
+
+// ownerOf is the deployment whose slot a machine fills; empty: none that is known.
+func (r *Reconciler) ownerOf(m plan.Machine) string {
+	return r.desk.slots[launchKey{m.Token, m.Index}]
+}
+
+// input gathers what concerns one deployment.
+func (r *Reconciler) input(id string, now time.Time) plan.Input {
+	in := plan.Input{
+		Now: now, Entry: r.state.Entries[id], Agents: map[string]plan.Agent{},
+		Gaps: plan.Gaps{Machines: r.world.gaps["machines"].Reason, Volumes: r.world.gaps["volumes"].Reason},
+	}
+	if s := r.desired.snapshot; s != nil {
+		in.Row = s.Deployments[id]
+	}
+	if in.Entry != nil {
+		for _, s := range in.Entry.Slots {
+			if mid, ok := r.world.byLaunch[launchKey{s.Token, s.Index}]; ok {
+				in.Machines = append(in.Machines, r.world.machines[mid])
+				if a, ok := r.world.agents[mid]; ok {
+					in.Agents[mid] = a
+				}
+			}
+		}
+	}
+	for _, vid := range r.world.byOwner[id] {
+		in.Volumes = append(in.Volumes, r.world.volumes[vid])
+	}
+	return in
+}
+
+// noteStrays tells of machines and volumes that carry the fleet's mark and belong
+// to no deployment on record. They are left alone: what is not understood is not
+// destroyed.
+func (r *Reconciler) noteStrays() {
+	var names []string
+	for id, m := range r.world.machines {
+		if r.ownerOf(m) == "" && m.State != plan.MachineTerminated {
+			names = append(names, "machine "+id)
+		}
+	}
+	for id, v := range r.world.volumes {
+		if r.state.Entries[v.Deployment] == nil && (r.desired.snapshot == nil || r.desired.snapshot.Deployments[v.Deployment] == nil) {
+			names = append(names, "volume "+id)
+		}
+	}
+	c := plan.Condition{Type: "Strays", Status: true}
+	if len(names) > 0 {
+		slices.Sort(names)
+		c.Reason = "NotOnRecord"
+		c.Message = fmt.Sprintf("%s: no deployment on record has them; they are left alone", strings.Join(names, ", "))
+	}
+	r.fleet.set(c)
+}
