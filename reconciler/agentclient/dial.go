@@ -1,0 +1,75 @@
+package agentclient
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// dialTimeout is for the connection and the handshake: both take milliseconds
+// within a network, and a machine that is busy starting up may need a second.
+const dialTimeout = 5 * time.Second
+
+// dial connects, checks the agent and returns a channel over that connection.
+// The handshake is ours and not gRPC's because its verdict is needed as an error
+// and not as text, and because gRPC would connect again by its own rules: here
+// one channel is one connection, and when it is lost the channel is of no use.
+func dial(ctx context.Context, address string, config *tls.Config) (*channel, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	dialer := tls.Dialer{Config: config}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	hand := &handover{conn: conn}
+	client, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithContextDialer(hand.over),
+		// The connection handed over is TLS already.
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithIdleTimeout(0), // an idle channel would drop the one connection it has
+	)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("open a channel to %s: %w", address, err)
+	}
+	return &channel{ClientConn: client, conn: conn}, nil
+}
+
+// A channel is a gRPC channel over one connection.
+type channel struct {
+	*grpc.ClientConn
+	conn net.Conn
+}
+
+// Close closes the connection too, which gRPC does not know before the first call.
+func (c *channel) Close() {
+	c.ClientConn.Close()
+	c.conn.Close()
+}
+
+// A handover gives a connection away once.
+type handover struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+var errLost = errors.New("the connection was lost")
+
+func (h *handover) over(context.Context, string) (net.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	conn := h.conn
+	h.conn = nil
+	if conn == nil {
+		return nil, errLost
+	}
+	return conn, nil
+}

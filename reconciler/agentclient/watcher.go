@@ -1,0 +1,242 @@
+package agentclient
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
+)
+
+const (
+	// pollMin and pollMax bound how long an agent may hold back an answer in which
+	// nothing is new. Every poll is a heartbeat: long enough that 50 idle machines
+	// cost two or three calls a second, shorter than the 30 s that the agent
+	// allows. Spread, so that they do not come together.
+	pollMin = 15 * time.Second
+	pollMax = 25 * time.Second
+	// pollSlack is what an answer may take beyond that: then the machine is gone
+	// without a word, as after a power cut.
+	pollSlack = 5 * time.Second
+
+	// retryFirst is short because a fresh machine's agent is there within some ten
+	// milliseconds, and somebody waits for it.
+	retryFirst = 5 * time.Millisecond
+	// retryMax bounds how late a machine that comes back is noticed by its own
+	// watcher; a new address or a kick is acted on at once.
+	retryMax = 5 * time.Second
+)
+
+// A target is where an agent should be.
+type target struct {
+	address string
+	state   plan.MachineState
+}
+
+func targetOf(m plan.Machine) target { return target{m.AgentAddress, m.State} }
+
+// A watcher keeps the report on one machine.
+type watcher struct {
+	client *Client
+	id     string
+	host   string
+	cancel context.CancelFunc // nil: not started
+	kicks  chan struct{}      // something changed: try again now
+
+	mu      sync.Mutex
+	target  target
+	channel *channel // to the enrolled agent; nil: none
+	breakup context.CancelFunc
+}
+
+func newWatcher(c *Client, m plan.Machine) *watcher {
+	return &watcher{client: c, id: m.ID, host: m.Host, target: targetOf(m), kicks: make(chan struct{}, 1), breakup: func() {}}
+}
+
+// stop ends the watching, without waiting for it.
+func (w *watcher) stop() {
+	if w.cancel != nil {
+		w.cancel()
+	}
+}
+
+// setTarget takes note of a machine's new state or address.
+func (w *watcher) setTarget(t target) {
+	w.mu.Lock()
+	same := w.target == t
+	moved := w.target.address != t.address
+	w.target = t
+	if moved {
+		w.breakup() // whatever answers at the old address is not it
+	}
+	w.mu.Unlock()
+	if !same {
+		w.kick()
+	}
+}
+
+func (w *watcher) kick() {
+	select {
+	case w.kicks <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watcher) current() target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target
+}
+
+// run watches until ctx ends.
+func (w *watcher) run(ctx context.Context) {
+	retry := newRetry()
+	for ctx.Err() == nil {
+		err := w.session(ctx, retry)
+		if ctx.Err() != nil {
+			return
+		}
+		w.client.report(w, w.absence(err))
+		w.sleep(ctx, retry)
+	}
+}
+
+func newRetry() *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(retryFirst), backoff.WithMaxInterval(retryMax),
+		backoff.WithMaxElapsedTime(0), // a machine is given up by the plan, never here
+	)
+}
+
+// sleep waits for the next try, or until there is a reason to try now.
+func (w *watcher) sleep(ctx context.Context, retry *backoff.ExponentialBackOff) {
+	timer := time.NewTimer(retry.NextBackOff())
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-w.kicks:
+		retry.Reset()
+	case <-timer.C:
+	}
+}
+
+// absence is the report when there is no session.
+func (w *watcher) absence(err error) plan.Agent {
+	w.client.log.Debug("no session with an agent", "machine", w.id, "err", err)
+	if errors.Is(err, errNotEnrolled) {
+		return plan.Agent{Reachable: true}
+	}
+	return plan.Agent{Error: sentence(err), Enrolled: errors.Is(err, errExpired)}
+}
+
+var (
+	errNoAddress  = errors.New("the agent has not said yet where it listens")
+	errNotRunning = errors.New("the machine does not run")
+)
+
+// session connects to the agent and follows its reports until that fails.
+func (w *watcher) session(ctx context.Context, retry *backoff.ExponentialBackOff) error {
+	t := w.current()
+	switch {
+	case t.address == "" && t.state == plan.MachineRunning:
+		return errNoAddress
+	case t.address == "":
+		return errNotRunning
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ch, err := dial(ctx, t.address, tlsConfig(w.client.opts.CA, w.client.verify(w.id)))
+	if errors.Is(err, errExpired) {
+		return w.revive(ctx, t.address)
+	}
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	if !w.open(ch, t.address, cancel) {
+		return errLost // moved meanwhile: try again
+	}
+	defer w.close()
+	return w.follow(ctx, ch, retry)
+}
+
+func (w *watcher) open(ch *channel, address string, breakup context.CancelFunc) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target.address != address {
+		return false
+	}
+	w.channel, w.breakup = ch, breakup
+	return true
+}
+
+func (w *watcher) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.channel, w.breakup = nil, func() {}
+}
+
+// follow polls for news.
+func (w *watcher) follow(ctx context.Context, ch *channel, retry *backoff.ExponentialBackOff) error {
+	agent := agentpb.NewAgentClient(ch)
+	var revision int64
+	wait := time.Duration(0) // the first answer is wanted now
+	for {
+		status, err := poll(ctx, agent, revision, wait)
+		if err != nil {
+			return err
+		}
+		retry.Reset()
+		w.client.report(w, reportOf(status))
+		w.renew(ctx, ch, status)
+		revision, wait = status.GetRevision(), pollMin+rand.N(pollMax-pollMin)
+	}
+}
+
+func poll(ctx context.Context, agent agentpb.AgentClient, revision int64, wait time.Duration) (*agentpb.StatusResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+pollSlack)
+	defer cancel()
+	return agent.Status(ctx, &agentpb.StatusRequest{AfterRevision: revision, WaitMs: int32(wait.Milliseconds())})
+}
+
+// renew gives the agent a new certificate when a third of the life of the one it
+// shows is left: there is time for several tries. A failure costs nothing yet.
+func (w *watcher) renew(ctx context.Context, ch *channel, status *agentpb.StatusResponse) {
+	expires := timeOf(status.GetCertificateExpiresAt())
+	if expires.IsZero() || time.Until(expires) > secrets.AgentLifetime/3 {
+		return
+	}
+	if err := w.client.certify(ctx, ch, w.id, nil); err != nil {
+		w.client.log.Warn("an agent's certificate could not be renewed; it is tried again", "machine", w.id, "expires", expires, "err", err)
+		return
+	}
+	w.client.log.Info("an agent's certificate was renewed", "machine", w.id)
+}
+
+// revive renews a certificate that ran out, as after a holiday with the control
+// plane off. The agent proves with the old key that it is the machine; nothing
+// but a certificate for that same machine goes to it, and only while the cloud
+// lists the machine at this address.
+func (w *watcher) revive(ctx context.Context, address string) error {
+	c := w.client
+	ch, verdict, err := c.dialToHeal(ctx, w.id, address)
+	if err != nil {
+		return err
+	}
+	defer ch.Close()
+	if verdict == errNotEnrolled {
+		return verdict // it lost its identity meanwhile; that needs a token
+	}
+	if err := c.certify(ctx, ch, w.id, nil); err != nil {
+		return err
+	}
+	c.log.Info("an agent's certificate that had run out was renewed", "machine", w.id)
+	w.kick()
+	return errExpired
+}
