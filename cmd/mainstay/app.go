@@ -25,6 +25,8 @@ type app struct {
 	hub    string
 	user   string
 	output string
+
+	wantAuthor string // of commits; empty: found out when one is made
 }
 
 // The exit codes, a contract with scripts.

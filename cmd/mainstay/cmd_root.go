@@ -43,6 +43,17 @@ Dolt repository, the hub; a control plane makes the world match them.`,
 
 func addCommands(root *cobra.Command, a *app) {
 	root.AddCommand(
+		newUpCommand(a),
+		newDownCommand(a),
+		newServeCommand(a),
+		newInitCommand(a),
+		newStatusCommand(a),
+		newConnectCommand(a),
+		newSQLCommand(a),
+		newBranchCommand(a),
+		newDiffCommand(a),
+		newLogCommand(a),
+		newBlameCommand(a),
 		newVersionCommand(a),
 		newCompletionCommand(a),
 	)

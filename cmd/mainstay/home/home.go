@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -86,21 +87,44 @@ var ErrHeld = errors.New("another control plane runs here")
 type Lock struct{ file *os.File }
 
 // Lock takes the directory for this process, or fails with ErrHeld.
-func (h Home) Lock() (*Lock, error) { return lockFile(filepath.Join(h.root, "lock")) }
+func (h Home) Lock() (*Lock, error) { return lockFile(filepath.Join(h.root, "lock"), lockPatience) }
 
-func lockFile(path string) (*Lock, error) {
+// lockPatience is for another command's Held, which has the lock for an instant.
+const lockPatience = 200 * time.Millisecond
+
+// Held says whether a control plane holds the directory now.
+func (h Home) Held() bool {
+	if !h.Exists() {
+		return false
+	}
+	lock, err := lockFile(filepath.Join(h.root, "lock"), 0)
+	if err != nil {
+		return errors.Is(err, ErrHeld)
+	}
+	return lock.Close() != nil
+}
+
+func lockFile(path string, patience time.Duration) (*Lock, error) {
+	deadline := time.Now().Add(patience)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock %s: %w", path, cause(err))
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return &Lock{file: f}, nil
+		case errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline):
+			time.Sleep(5 * time.Millisecond)
+		case errors.Is(err, unix.EWOULDBLOCK):
+			f.Close()
 			return nil, ErrHeld
+		default:
+			f.Close()
+			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 		}
-		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 	}
-	return &Lock{file: f}, nil
 }
 
 // Close lets go of the lock. The file stays: removing it would let two processes

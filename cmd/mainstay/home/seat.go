@@ -26,7 +26,7 @@ func TakeSeat(dir string) (*Seat, error) {
 	}
 	for n := range seats {
 		name := filepath.Join(dir, strconv.Itoa(n))
-		lock, err := lockFile(name + ".lock")
+		lock, err := lockFile(name+".lock", 0)
 		if errors.Is(err, ErrHeld) {
 			continue
 		}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/specs"
+	"github.com/spf13/cobra"
+)
+
+type statusOptions struct {
+	name  string
+	at    string
+	watch bool
+}
+
+func newStatusCommand(a *app) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Show what runs, and what is waited for",
+		Long: `Shows what the control plane saw and did, from the branch status of the hub: the commit
+of main in force, every deployment, and in words what is waited for or refused.`,
+		Example: `  mainstay status
+  mainstay status orders -o json
+  mainstay status --watch
+  mainstay status --at 2026-11-22T10:00:00Z`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: a.completeDeployments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.wantOutput("table", "wide", "json"); err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				o.name = args[0]
+			}
+			if o.watch && o.at != "" {
+				return usagef("--watch shows the present and --at the past; give one of them")
+			}
+			return a.status(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on and show what changes")
+	cmd.Flags().StringVar(&o.at, "at", "", "the status at a commit, branch or time, such as 2026-11-22T10:00:00Z")
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, o statusOptions) error {
+	c, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if o.watch {
+		return a.watchStatus(ctx, c, o)
+	}
+	s, err := c.statusAt(ctx, o)
+	if err != nil {
+		return err
+	}
+	return a.writeStatus(s)
+}
+
+// statusAt reads the status that the options name, once.
+func (c *client) statusAt(ctx context.Context, o statusOptions) (view.Status, error) {
+	heads, err := c.Fetch(ctx)
+	if err != nil {
+		return view.Status{}, err
+	}
+	if o.at != "" {
+		if heads.Status, heads.Main, err = c.past(ctx, o.at); err != nil {
+			return view.Status{}, err
+		}
+	}
+	desired, state, err := c.read(ctx, heads.Main, heads.Status)
+	if err != nil {
+		return view.Status{}, err
+	}
+	s := view.NewStatus(heads.Main, desired, state)
+	if o.name == "" {
+		return s, nil
+	}
+	one, ok := s.Only(o.name)
+	if !ok {
+		return view.Status{}, fmt.Errorf("there is no deployment %q; mainstay status lists them", o.name)
+	}
+	return one, nil
+}
+
+// read loads the desired state and the ledger at two commits.
+func (c *client) read(ctx context.Context, main, status string) (*specs.Snapshot, *ledger.State, error) {
+	desired, err := c.Snapshot(ctx, main)
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err := c.Tables(ctx, status, ledger.Tables...)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := ledger.Decode(tables)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the branch status cannot be read; was it written by hand, or by a newer mainstay? %w", err)
+	}
+	return desired, state, nil
+}
+
+func (a *app) writeStatus(s view.Status) error {
+	if a.json() {
+		return render.JSON(a.stdout, s)
+	}
+	return a.statusText().Write(a.stdout, s)
+}
+
+func (a *app) statusText() view.StatusText {
+	return view.StatusText{Style: a.style(), Wide: a.output == "wide", Now: time.Now()}
+}
+
+// watchEvery is how often the hub is asked: often enough that a start, which
+// takes about a second, is seen in its steps; a fetch with nothing new costs 10 ms.
+const watchEvery = 250 * time.Millisecond
+
+// watchStatus redraws in place on a terminal. Elsewhere it prints the status each
+// time it changed, as JSON one document a line's worth at a time.
+func (a *app) watchStatus(ctx context.Context, c *client, o statusOptions) error {
+	live := render.NewLive(a.stdout)
+	terminal := render.IsTerminal(a.stdout) && !a.json()
+	var last string
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		s, err := c.statusAt(ctx, o)
+		if err != nil {
+			return a.endOfWatch(ctx, err)
+		}
+		if terminal {
+			var b bytes.Buffer
+			if err := a.statusText().Write(&b, s); err != nil {
+				return err
+			}
+			if err := live.Draw(b.String()); err != nil {
+				return err
+			}
+		} else if now := fmt.Sprintf("%+v", s); now != last {
+			last = now
+			if err := a.writeStatus(s); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// endOfWatch lets a person's Ctrl-C be no failure.
+func (a *app) endOfWatch(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
+	"github.com/mainstaydb/mainstay/specs/repo"
+)
+
+// A target is the fleet that a command is about.
+type target struct {
+	hub      string
+	user     string
+	password string
+	seats    string    // directory of the commands' private clones
+	run      *home.Run // the control plane's word about itself; nil: none is known
+	home     home.Home
+}
+
+// target finds the fleet: the hub that was named, or the one that the control
+// plane of --dir uses.
+func (a *app) target() (target, error) {
+	h, err := home.At(a.dir)
+	if err != nil {
+		return target{}, err
+	}
+	run, err := h.ReadRun()
+	known := err == nil
+	switch {
+	case err != nil && !errors.Is(err, home.ErrNoRun):
+		return target{}, err
+	case a.hub == "" && !known:
+		return target{}, fmt.Errorf("there is no fleet in %s; start one with mainstay up, or name its hub with --hub or its directory with --dir", a.dir)
+	case a.hub != "" && (!known || run.Hub != a.hub):
+		return a.namedHub(h)
+	}
+	t := target{hub: run.Hub, user: run.User, seats: h.Clients(), run: &run, home: h}
+	if run.PasswordFile != "" {
+		t.password, err = readPassword(run.PasswordFile)
+	}
+	return t, err
+}
+
+// namedHub is a fleet known by its hub alone. Its clones go to the user's cache:
+// there is no fleet's directory to keep them in.
+func (a *app) namedHub(h home.Home) (target, error) {
+	if err := repo.CheckHub(a.hub); err != nil {
+		return target{}, usageError{err}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return target{}, fmt.Errorf("there is no place for a private clone of %s; set HOME or XDG_CACHE_HOME, or give --dir: %w", a.hub, err)
+	}
+	sum := sha256.Sum256([]byte(a.hub))
+	return target{
+		hub: a.hub, user: a.user, password: a.getenv("MAINSTAY_HUB_PASSWORD"), home: h,
+		seats: filepath.Join(cache, "mainstay", hex.EncodeToString(sum[:8])),
+	}, nil
+}
+
+func readPassword(file string) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the hub's password; check who owns the file: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// A client is a command's own view of the fleet's repository.
+type client struct {
+	*repo.Repo
+	target target
+	seat   *home.Seat
+}
+
+// open gives a command that only reads a private clone that is connected with
+// the hub.
+func (a *app) open(ctx context.Context) (*client, error) { return a.openAs(ctx, localAuthor()) }
+
+// openToWrite does so for a command that commits.
+func (a *app) openToWrite(ctx context.Context) (*client, error) {
+	author, err := a.author(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.openAs(ctx, author)
+}
+
+func (a *app) openAs(ctx context.Context, author repo.Author) (*client, error) {
+	t, err := a.target()
+	if err != nil {
+		return nil, err
+	}
+	seat, err := home.TakeSeat(t.seats)
+	if err != nil {
+		return nil, err
+	}
+	r, err := repo.Open(ctx, repo.Options{Dir: seat.Dir, Hub: t.hub, User: t.user, Password: t.password, Author: author})
+	if err != nil {
+		_ = seat.Close() // the first error is the one to tell
+		return nil, t.explain(err)
+	}
+	return &client{Repo: r, target: t, seat: seat}, nil
+}
+
+func (c *client) Close() error { return errors.Join(c.Repo.Close(), c.seat.Close()) }
+
+// explain names the likely reason that an embedded hub cannot be reached: nobody
+// started it.
+func (t target) explain(err error) error {
+	if t.run == nil || t.run.SQLPort == 0 || t.home.Held() {
+		return err
+	}
+	return fmt.Errorf("the fleet in %s is not running; start it with: mainstay up --dir %s (%w)", t.home.Root(), t.home.Root(), err)
+}
+
+// wakeBound is short: the control plane is on this machine, and it finds a new
+// commit by itself soon after.
+const wakeBound = time.Second
+
+// wake tells the control plane, if one is known, that the hub has something new.
+// It is a courtesy: a lost one costs a second.
+func (c *client) wake(ctx context.Context) {
+	if c.target.run == nil || c.target.run.HTTP == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, wakeBound)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.target.run.HTTP+"/wake", nil)
+	if err != nil {
+		return
+	}
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		resp.Body.Close()
+	}
+}
