@@ -96,7 +96,7 @@ func (b *Book) Edits() []Edit {
 		}
 	}
 	slices.SortFunc(es, func(x, y Edit) int {
-		return strings.Compare(x.Table+"\x00"+keyText(x.Table, x.Row), y.Table+"\x00"+keyText(y.Table, y.Row))
+		return strings.Compare(x.Table+"\x00"+KeyText(x.Table, x.Row), y.Table+"\x00"+KeyText(y.Table, y.Row))
 	})
 	return es
 }
@@ -139,9 +139,10 @@ func ownerOf(table string, row specs.Row) Owner {
 	return Owner{Kind: table} // world, applied, gaps
 }
 
-func refOf(table string, row specs.Row) ref { return ref{table, keyText(table, row)} }
+func refOf(table string, row specs.Row) ref { return ref{table, KeyText(table, row)} }
 
-func keyText(table string, row specs.Row) string {
+// KeyText is a row's primary key as one text.
+func KeyText(table string, row specs.Row) string {
 	var k []string
 	for _, c := range keys[table] {
 		s, _ := row[c].(string)

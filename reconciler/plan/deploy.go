@@ -106,7 +106,9 @@ func (d *decision) serving(a Agent) {
 			d.waitf("the database does not run: %s; the agent tries again", a.DatabaseDetail)
 		}
 	default:
-		d.phase = PhaseStarting
+		if d.phase != PhaseCreating {
+			d.phase = PhaseStarting
+		}
 		if a.Order != nil {
 			d.out.Disrupting = true
 			if !changing {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -35,8 +36,8 @@ const maxSteps = 32
 // done. It uses the very decisions that the loop will use.
 func Forecast(s Scene) Preview {
 	var p Preview
-	for _, id := range s.ids() {
-		as, ws := forecastOne(s.input(id))
+	for _, in := range s.inputs() {
+		as, ws := forecastOne(in)
 		p.Actions = append(p.Actions, as...)
 		p.Waits = append(p.Waits, ws...)
 	}
@@ -44,42 +45,56 @@ func Forecast(s Scene) Preview {
 	return p
 }
 
-func (s Scene) ids() []string {
-	set := map[string]bool{}
-	for id := range s.Desired.Deployments {
-		set[id] = true
+// inputs splits the scene by deployment, in the order of their ids.
+func (s Scene) inputs() []Input {
+	ins := map[string]*Input{}
+	for id, row := range s.Desired.Deployments {
+		ins[id] = &Input{Now: s.Now, Row: row, Gaps: s.Gaps, Agents: map[string]Agent{}}
 	}
-	for id := range s.Entries {
-		set[id] = true
-	}
-	return slices.Sorted(maps.Keys(set))
-}
-
-func (s Scene) input(id string) Input {
-	in := Input{Now: s.Now, Row: s.Desired.Deployments[id], Entry: s.Entries[id], Gaps: s.Gaps, Agents: map[string]Agent{}}
-	for _, e := range s.Deleted {
-		if e.Deployment == id {
-			in.Entry = &e
+	bySlot := map[string]*Input{}
+	for id, e := range s.entries() {
+		if ins[id] == nil {
+			ins[id] = &Input{Now: s.Now, Gaps: s.Gaps, Agents: map[string]Agent{}}
+		}
+		ins[id].Entry = e
+		for _, slot := range e.Slots {
+			bySlot[launchName(slot.Token, slot.Index)] = ins[id]
 		}
 	}
 	for _, v := range s.Volumes {
-		if v.Deployment == id {
+		if in := ins[v.Deployment]; in != nil {
 			in.Volumes = append(in.Volumes, v)
 		}
 	}
-	if in.Entry == nil {
-		return in
-	}
 	for _, m := range s.Machines {
-		if slices.ContainsFunc(in.Entry.Slots, func(x Slot) bool { return x.Token == m.Token && x.Index == m.Index }) {
-			in.Machines = append(in.Machines, m)
-			if a, ok := s.Agents[m.ID]; ok {
-				in.Agents[m.ID] = a
-			}
+		in := bySlot[launchName(m.Token, m.Index)]
+		if in == nil {
+			continue
+		}
+		in.Machines = append(in.Machines, m)
+		if a, ok := s.Agents[m.ID]; ok {
+			in.Agents[m.ID] = a
 		}
 	}
-	return in
+	sorted := make([]Input, 0, len(ins))
+	for _, id := range slices.Sorted(maps.Keys(ins)) {
+		sorted = append(sorted, *ins[id])
+	}
+	return sorted
 }
+
+func (s Scene) entries() map[string]*Entry {
+	es := maps.Clone(s.Entries)
+	if es == nil {
+		es = map[string]*Entry{}
+	}
+	for i := range s.Deleted {
+		es[s.Deleted[i].Deployment] = &s.Deleted[i]
+	}
+	return es
+}
+
+func launchName(token string, index int) string { return fmt.Sprintf("%s/%d", token, index) }
 
 // forecastOne plays one deployment forward until nothing is left to do.
 func forecastOne(in Input) ([]Action, []Wait) {

@@ -10,7 +10,7 @@ func (d *decision) shaped(cur *Slot) bool {
 // replace claims the next generation's machine. The present one serves on until
 // the new one is ready to take the volume, so that a lack of capacity costs
 // nothing.
-func (d *decision) replace(cur *Slot) {
+func (d *decision) replace(cur *Slot, why string) {
 	row, m := d.in.Row, d.machine
 	if g := d.in.Gaps.Machines; g != "" {
 		d.waitf("the list of machines is not whole (%s): machine %s is not replaced until it is", g, m.ID)
@@ -29,8 +29,8 @@ func (d *decision) replace(cur *Slot) {
 	}
 	s := d.claim(Shape{Zone: row.Zone, InstanceType: row.InstanceType})
 	d.phase = PhaseReplacing
-	d.launch(s, Replace, fmt.Sprintf("launch a %s in place of machine %s (%s); volume %s moves over",
-		row.InstanceType, m.ID, cur.Shape.InstanceType, d.entry.VolumeID))
+	d.launch(s, Replace, fmt.Sprintf("launch a %s in place of machine %s (%s)%s; volume %s moves over",
+		row.InstanceType, m.ID, cur.Shape.InstanceType, why, d.entry.VolumeID))
 }
 
 // volumeHere brings the volume to the current machine: from a free state at

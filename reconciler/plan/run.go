@@ -19,9 +19,9 @@ func (d *decision) run() {
 		d.phase, d.out.Disrupting = PhaseReplacing, true
 	}
 	if d.ready(cur) {
-		d.endOlder(cur)
 		d.grow()
 		d.deploy(cur)
+		d.endOlder(cur)
 		return
 	}
 	d.serveOn()
@@ -33,7 +33,9 @@ func (d *decision) ready(cur *Slot) bool {
 		d.awaitMachine(cur)
 	case !d.machineRuns():
 	case len(d.older()) == 0 && !d.shaped(cur): // one replacement at a time: the one under way ends first
-		d.replace(cur)
+		d.replace(cur, "")
+	case d.fenced(cur):
+		d.replace(cur, ", which was told to stop for a machine that is gone")
 	default:
 		return d.agentReady(cur) && d.volumeHere(cur)
 	}
@@ -42,14 +44,11 @@ func (d *decision) ready(cur *Slot) bool {
 
 // firstPhase tells a database that never was from one that is to come back.
 func (d *decision) firstPhase() Phase {
-	if cur := d.current(); d.entry.VolumeID == "" || (cur != nil && cur.Generation == 1 && d.neverOrdered()) {
+	fresh := d.machine != nil && d.current().Generation == 1 && d.in.Agents[d.machine.ID].Generation == 0
+	if d.entry.VolumeID == "" || fresh {
 		return PhaseCreating
 	}
 	return PhaseStarting
-}
-
-func (d *decision) neverOrdered() bool {
-	return d.machine == nil || (d.in.Agents[d.machine.ID].Order == nil && d.in.Agents[d.machine.ID].Generation == 0)
 }
 
 // launchFirst claims a machine where there is none.
@@ -104,6 +103,13 @@ func (d *decision) machineRuns() bool {
 		d.waitf("machine %s is starting", m.ID)
 	}
 	return false
+}
+
+// fenced says whether the current machine obeyed a stop for a generation that
+// has failed since: it takes no orders of its own generation any more.
+func (d *decision) fenced(cur *Slot) bool {
+	seen := d.in.Agents[d.machine.ID].Generation
+	return len(d.older()) == 0 && seen > cur.Generation && seen <= d.lastGeneration()
 }
 
 // agentReady enrols an agent that is not yet, and waits for one that is silent.

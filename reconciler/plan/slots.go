@@ -84,18 +84,23 @@ func (d *decision) older() []*Machine {
 // claim adds the next generation's slot. The token is set when the fleet's
 // launches are batched.
 func (d *decision) claim(shape Shape) Slot {
-	var last int64
-	for _, s := range d.entry.Slots {
-		last = max(last, s.Generation)
-	}
 	s := Slot{
-		SlotID:    SlotID{Deployment: d.entry.Deployment, Ordinal: primary, Generation: last + 1},
+		SlotID:    SlotID{Deployment: d.entry.Deployment, Ordinal: primary, Generation: d.lastGeneration() + 1},
 		Shape:     shape,
 		State:     SlotClaimed,
 		ClaimedAt: d.in.Now,
 	}
 	d.entry.Slots = append([]Slot{s}, d.entry.Slots...)
 	return s
+}
+
+// lastGeneration is the newest generation ever claimed; 0: none was.
+func (d *decision) lastGeneration() int64 {
+	var last int64
+	for _, s := range d.entry.Slots {
+		last = max(last, s.Generation)
+	}
+	return last
 }
 
 // endStrays ends machines whose slot is void: a launch that was given up and

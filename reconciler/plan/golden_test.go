@@ -1,0 +1,294 @@
+package plan_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// orders is the row most cases are about.
+func orders(change ...func(*specs.Deployment)) *specs.Deployment {
+	d := &specs.Deployment{
+		ID: "d1", Name: "orders", Zone: "local", InstanceType: "t3.small", VolumeType: "gp3", VolumeGB: 10,
+		DoltVersion: "2.2.0", Certificate: "fleet", Running: true, RetentionDays: 7, Settings: map[string]string{"log_level": "info"},
+	}
+	for _, c := range change {
+		c(d)
+	}
+	return d
+}
+
+func orderOf(d *specs.Deployment, generation int64) *plan.Order {
+	return &plan.Order{Generation: generation, Deployment: d.ID, Name: d.Name, DoltVersion: d.DoltVersion, Settings: d.Settings}
+}
+
+// slot is a bound slot of generation g whose machine is m-g.
+func slot(g int64, change ...func(*plan.Slot)) plan.Slot {
+	s := plan.Slot{
+		SlotID: plan.SlotID{Deployment: "d1", Generation: g}, Token: fmt.Sprintf("token-%d", g), Batch: 1,
+		Shape: plan.Shape{Zone: "local", InstanceType: "t3.small"}, State: plan.SlotBound, MachineID: fmt.Sprintf("m-%d", g),
+		ClaimedAt: now.Add(-time.Hour),
+	}
+	for _, c := range change {
+		c(&s)
+	}
+	return s
+}
+
+func machine(g int64, s plan.MachineState) plan.Machine {
+	return plan.Machine{ID: fmt.Sprintf("m-%d", g), Token: fmt.Sprintf("token-%d", g), State: s, Zone: "local", InstanceType: "t3.small"}
+}
+
+func serving(d *specs.Deployment, g int64) plan.Agent {
+	return plan.Agent{Reachable: true, Enrolled: true, Generation: g, Order: orderOf(d, g), Database: plan.DatabaseServing,
+		DatabaseVersion: d.DoltVersion, PID: 42, Host: "127.0.0.1", Port: 3306, VolumeAttached: true, ListenerExpires: now.AddDate(1, 0, 0)}
+}
+
+var idle = plan.Agent{Reachable: true, Enrolled: true, Database: plan.DatabaseAbsent}
+
+// running is a healthy deployment, the start of most cases.
+func running(change ...func(*plan.Input)) plan.Input {
+	in := plan.Input{
+		Now: now, Row: orders(),
+		Entry:    &plan.Entry{Deployment: "d1", Name: "orders", VolumeID: "vol-1", Slots: []plan.Slot{slot(1)}},
+		Machines: []plan.Machine{machine(1, plan.MachineRunning)},
+		Volumes:  []plan.Volume{{ID: "vol-1", Deployment: "d1", GB: 10, AttachedTo: "m-1"}},
+		Agents:   map[string]plan.Agent{"m-1": serving(orders(), 1)},
+	}
+	for _, c := range change {
+		c(&in)
+	}
+	return in
+}
+
+func row(change func(*specs.Deployment)) func(*plan.Input) {
+	return func(in *plan.Input) { in.Row = orders(change) }
+}
+
+func agent(id string, change func(*plan.Agent)) func(*plan.Input) {
+	return func(in *plan.Input) {
+		a := in.Agents[id]
+		change(&a)
+		in.Agents[id] = a
+	}
+}
+
+func machineState(s plan.MachineState) func(*plan.Input) {
+	return func(in *plan.Input) { in.Machines[0].State = s }
+}
+
+func deleted(in *plan.Input) {
+	in.Row = nil
+	in.Entry.DeletedIn, in.Entry.DeletedAt, in.Entry.DeleteAfter = "c0ffee0123", now.Add(-time.Hour), now.Add(7*24*time.Hour)
+}
+
+func gone(in *plan.Input) {
+	in.Entry.Slots[0].State = plan.SlotVoid
+	in.Machines, in.Agents, in.Volumes[0].AttachedTo = nil, nil, ""
+}
+
+// moving is a replacement: generation 2 is up and empty, generation 1 serves.
+func moving(in *plan.Input) {
+	in.Row = orders(func(d *specs.Deployment) { d.InstanceType = "t3.large" })
+	s := slot(2)
+	s.Shape.InstanceType = "t3.large"
+	in.Entry.Slots = []plan.Slot{s, slot(1)}
+	in.Machines = append(in.Machines, machine(2, plan.MachineRunning))
+	in.Agents["m-2"] = idle
+}
+
+var cases = []struct {
+	name string
+	in   plan.Input
+}{
+	{"as-wanted", running()},
+	{"new-row", plan.Input{Now: now, Row: orders()}},
+	{"new-row/machines-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Machines: "page 2: timeout"}}},
+	{"new-row/volumes-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Volumes: "page 2: timeout"}}},
+	{"launch/answer-lost", running(func(in *plan.Input) {
+		in.Entry.VolumeID, in.Entry.Slots[0].State, in.Entry.Slots[0].MachineID = "", plan.SlotClaimed, ""
+		in.Machines, in.Volumes, in.Agents = nil, nil, nil
+	})},
+	{"launch/listing-lags", running(func(in *plan.Input) {
+		in.Entry.Slots[0].ClaimedAt = now.Add(-10 * time.Second)
+		in.Machines, in.Agents = nil, nil
+	})},
+	{"launch/pending", running(machineState(plan.MachinePending))},
+	{"launch/agent-silent", running(func(in *plan.Input) { in.Agents = nil })},
+	{"launch/agent-not-enrolled", running(func(in *plan.Input) { in.Agents["m-1"] = plan.Agent{Reachable: true} })},
+	{"launch/first-order", running(func(in *plan.Input) {
+		in.Agents["m-1"] = plan.Agent{Reachable: true, Enrolled: true, Database: plan.DatabaseAbsent, VolumeAttached: true}
+	})},
+	{"setting", running(row(func(d *specs.Deployment) { d.Settings = map[string]string{"log_level": "debug", "log_format": "json"} }))},
+	{"version", running(agent("m-1", func(a *plan.Agent) { a.Order.DoltVersion, a.DatabaseVersion = "1.86.4", "1.86.4" }))},
+	{"name", running(row(func(d *specs.Deployment) { d.Name = "sales" }))},
+	{"volume-grows", running(row(func(d *specs.Deployment) { d.VolumeGB = 20 }))},
+	{"volume-shrinks", running(row(func(d *specs.Deployment) { d.VolumeGB = 5 }))},
+	{"zone", running(row(func(d *specs.Deployment) { d.Zone = "moon" }))},
+	{"type", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }))},
+	{"type/machines-gap", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
+	{"move/old-serves", running(moving)},
+	{"move/old-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"move/old-stopped", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }))},
+	{"move/volume-free", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
+		func(in *plan.Input) { in.Volumes[0].AttachedTo = "" })},
+	{"move/volume-here", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
+		agent("m-2", func(a *plan.Agent) { a.VolumeAttached = true }), func(in *plan.Input) { in.Volumes[0].AttachedTo = "m-2" })},
+	{"move/type-changes-again", running(moving, row(func(d *specs.Deployment) { d.InstanceType = "t3.huge" }))},
+	{"machine/stopped", running(machineState(plan.MachineStopped))},
+	{"machine/terminated", running(machineState(plan.MachineTerminated), func(in *plan.Input) { in.Volumes[0].AttachedTo = "" })},
+	{"machine/missing", running(func(in *plan.Input) { in.Machines, in.Volumes[0].AttachedTo = nil, "" })},
+	{"machine/missing-under-gap", running(func(in *plan.Input) { in.Machines, in.Gaps.Machines = nil, "page 2: timeout" })},
+	{"volume/lost", running(gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"volume/two", running(gone, func(in *plan.Input) {
+		in.Entry.VolumeID = ""
+		in.Volumes = append(in.Volumes, plan.Volume{ID: "vol-2", Deployment: "d1", GB: 10})
+	})},
+	{"volume/held-by-stranger", running(func(in *plan.Input) { in.Volumes[0].AttachedTo = "i-not-ours" })},
+	{"database/failed", running(agent("m-1", func(a *plan.Agent) {
+		a.Database, a.DatabaseDetail = plan.DatabaseFailed, "exit status 1: no space left on device"
+		a.Conditions = []plan.Condition{{Type: "DiskFull", Status: true, Reason: "NoSpace", Message: "10 of 10 GiB are used"}}
+	}))},
+	{"certificate/due", running(agent("m-1", func(a *plan.Agent) { a.ListenerExpires = now.Add(10 * 24 * time.Hour) }))},
+	{"agent/newer-generation", running(agent("m-1", func(a *plan.Agent) { a.Generation = 5 }))},
+	{"stop/serving", running(row(func(d *specs.Deployment) { d.Running = false }))},
+	{"stop/stopped", running(row(func(d *specs.Deployment) { d.Running = false }), agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }))},
+	{"stop/unsettled-launch", running(row(func(d *specs.Deployment) { d.Running = false }), func(in *plan.Input) {
+		in.Entry.Slots[0].State, in.Machines = plan.SlotClaimed, nil
+	})},
+	{"stop/gone", running(row(func(d *specs.Deployment) { d.Running = false }), gone)},
+	{"start-again", running(gone)},
+	{"stray/given-up-launch-succeeded", running(gone, func(in *plan.Input) { in.Machines = []plan.Machine{machine(1, plan.MachineRunning)} })},
+	{"delete/serving", running(deleted)},
+	{"delete/retained", running(deleted, gone)},
+	{"delete/retention-over", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter = now })},
+	{"delete/retention-over-under-gap", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter, in.Gaps.Volumes = now, "denied" })},
+	{"delete/done", running(deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"delete/not-on-record", running(func(in *plan.Input) { in.Row = nil })},
+	{"undelete", running(deleted, gone, row(func(*specs.Deployment) {}))},
+}
+
+func TestDeployment(t *testing.T) {
+	t.Parallel()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := describe(plan.Deployment(c.in))
+			golden(t, strings.ReplaceAll(c.name, "/", "--"), got)
+		})
+	}
+}
+
+// TestForecast plays the same scenes to their end.
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := specs.NewSnapshot()
+			if c.in.Row != nil {
+				s.PutDeployment(c.in.Row)
+			}
+			p := plan.Forecast(plan.Scene{Now: now, Desired: s, Entries: entries(c.in.Entry), Machines: c.in.Machines,
+				Volumes: c.in.Volumes, Agents: c.in.Agents, Gaps: c.in.Gaps})
+			golden(t, "forecast--"+strings.ReplaceAll(c.name, "/", "--"), describeActions(p.Actions)+describeWaits(p.Waits))
+		})
+	}
+}
+
+func entries(e *plan.Entry) map[string]*plan.Entry {
+	if e == nil {
+		return nil
+	}
+	return map[string]*plan.Entry{e.Deployment: e}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("the decision changed (-want +got; go test -update accepts it):\n%s", d)
+	}
+}
+
+func describe(o plan.Outcome) string {
+	var b strings.Builder
+	b.WriteString(describeActions(o.Actions) + describeWaits(o.Waits))
+	s := o.Status
+	fmt.Fprintf(&b, "status  %s ready=%v", s.Phase, s.Ready)
+	if s.Ready {
+		fmt.Fprintf(&b, " on %s at %s:%d, Dolt %s", s.MachineID, s.Host, s.Port, s.DoltVersion)
+	}
+	b.WriteString("\n")
+	for _, c := range s.Conditions {
+		if c.Type != "Waiting" {
+			fmt.Fprintf(&b, "        %s (%s): %s\n", c.Type, c.Reason, c.Message)
+		}
+	}
+	if o.Entry == nil {
+		b.WriteString("ledger  nothing\n")
+	} else {
+		describeEntry(&b, o.Entry)
+	}
+	if !o.Recheck.IsZero() {
+		fmt.Fprintf(&b, "recheck %s\n", o.Recheck.Format(time.DateTime))
+	}
+	if o.Disrupting {
+		b.WriteString("counts as disrupted\n")
+	}
+	return b.String()
+}
+
+func describeEntry(b *strings.Builder, e *plan.Entry) {
+	fmt.Fprintf(b, "ledger  volume %q", e.VolumeID)
+	if e.DeletedIn != "" {
+		fmt.Fprintf(b, ", deleted in %s, kept until %s", e.DeletedIn, e.DeleteAfter.Format(time.DateTime))
+	}
+	b.WriteString("\n")
+	for _, s := range e.Slots {
+		v := "existing volume"
+		if s.Shape.Volume != nil {
+			v = fmt.Sprintf("new %d GiB %s", s.Shape.Volume.GB, s.Shape.Volume.Type)
+		}
+		fmt.Fprintf(b, "        slot %d %s %s %s\n", s.Generation, s.State, s.Shape.InstanceType, v)
+	}
+}
+
+func describeActions(as []plan.Action) string {
+	var b strings.Builder
+	for _, a := range as {
+		fmt.Fprintf(&b, "%-7s %s: %s\n", a.Disruption, a.Kind, a.Summary)
+	}
+	return b.String()
+}
+
+func describeWaits(ws []plan.Wait) string {
+	var b strings.Builder
+	for _, w := range ws {
+		fmt.Fprintf(&b, "wait    %s\n", w.Reason)
+	}
+	return b.String()
+}
