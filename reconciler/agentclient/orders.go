@@ -50,6 +50,9 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 		if token, err = c.opts.Tokens.EnrolmentToken(ctx, machineID); err != nil {
 			return fmt.Errorf("machine %s cannot be enrolled: %w", machineID, err)
 		}
+		if len(token) == 0 { // anybody could prove to know that
+			return fmt.Errorf("machine %s cannot be enrolled: its token is empty; terminate the machine to get a fresh one", machineID)
+		}
 	}
 	if err := c.certify(ctx, ch, machineID, token); err != nil {
 		return c.failed("enrol", machineID, err)
