@@ -72,7 +72,7 @@ func (p *Process) Exit() string {
 		return "running"
 	}
 	if p.ended == nil {
-		return "ended while nobody was watching"
+		return "its exit status is not known"
 	}
 	<-p.ended
 	if p.state == nil {

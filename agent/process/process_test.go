@@ -185,7 +185,7 @@ func TestSurvivesItsStarter(t *testing.T) {
 	if err := p.Stop(limited(t), bound); err != nil {
 		t.Fatal(err)
 	}
-	if p.Alive() || p.Exit() != "ended while nobody was watching" {
+	if p.Alive() || p.Exit() != "its exit status is not known" {
 		t.Fatalf("alive %v, exit %q", p.Alive(), p.Exit())
 	}
 }

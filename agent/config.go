@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config is machine.json: what whoever makes machines tells the agent. Paths may
+// be relative to the machine's directory.
+type Config struct {
+	MachineID   string `json:"machine_id"`
+	FleetCA     string `json:"fleet_ca_pem"`
+	Listen      string `json:"listen"`       // host:port; port 0: any
+	AddressFile string `json:"address_file"` // where the agent says which port that is
+	TokenFile   string `json:"token_file"`   // the one-time token; removed once used
+	Volume      string `json:"volume"`       // directory of the data volume; absent: not attached
+	VersionsDir string `json:"versions_dir"` // <version>/dolt
+	SQLHost     string `json:"sql_host"`
+	SQLPort     int    `json:"sql_port"`
+	MetricsPort int    `json:"metrics_port"` // 0: no metrics
+
+	dir string
+}
+
+// LoadConfig reads machine.json in a machine's directory.
+func LoadConfig(dir string) (Config, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Config{}, err
+	}
+	path := filepath.Join(dir, "machine.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s is not a machine's directory, give one that has machine.json with --dir: %w", dir, err)
+	}
+	config := Config{dir: dir}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&config); err != nil {
+		return Config{}, fmt.Errorf("correct %s: %w", path, err)
+	}
+	for _, p := range []*string{&config.AddressFile, &config.TokenFile, &config.Volume, &config.VersionsDir} {
+		*p = absolute(dir, *p)
+	}
+	if err := config.validate(); err != nil {
+		return Config{}, fmt.Errorf("correct %s: %w", path, err)
+	}
+	return config, nil
+}
+
+func (c Config) validate() error {
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"machine_id", c.MachineID}, {"fleet_ca_pem", c.FleetCA}, {"listen", c.Listen}, {"address_file", c.AddressFile},
+		{"token_file", c.TokenFile}, {"volume", c.Volume}, {"versions_dir", c.VersionsDir}, {"sql_host", c.SQLHost},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s is missing", f.name))
+		}
+	}
+	if c.SQLPort < 1 || c.SQLPort > 65535 {
+		errs = append(errs, fmt.Errorf("sql_port %d is no port", c.SQLPort))
+	}
+	if c.MetricsPort < 0 || c.MetricsPort > 65535 {
+		errs = append(errs, fmt.Errorf("metrics_port %d is no port", c.MetricsPort))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) runDir() string   { return filepath.Join(c.dir, "run") }
+func (c Config) logDir() string   { return filepath.Join(c.dir, "log") }
+func (c Config) keyFile() string  { return filepath.Join(c.dir, "agent.key") }
+func (c Config) certFile() string { return filepath.Join(c.dir, "agent.crt") }
+
+// DatabasePIDFile is where the database of the machine in dir is found by
+// package process.
+func DatabasePIDFile(dir string) string { return filepath.Join(dir, "run", "dolt.pid") }
+
+// lockAgent keeps a second agent out of the machine's directory: two would each
+// restart what the other stopped. The lock ends with the process, however it ends.
+func lockAgent(c Config) (*os.File, error) {
+	path := filepath.Join(c.runDir(), "agent.lock")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the machine's directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+	}
+	return f, nil
+}

@@ -1,0 +1,143 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/agent/doltserver"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// start starts the database.
+func (s *supervisor) start(server *doltserver.Server, want doltserver.Want) time.Duration {
+	r, err := server.Start(want)
+	if err != nil {
+		s.refuse(err)
+		return time.Until(s.nextTry)
+	}
+	if s.died {
+		s.died = false
+		s.board.update(func(st *agentpb.StatusResponse) { st.Database.Restarts++ })
+	}
+	s.board.update(func(st *agentpb.StatusResponse) { lower(st, startTroubles...) })
+	s.watch(r)
+	return startingEvery(0)
+}
+
+// refuse shows why the database could not even be started.
+func (s *supervisor) refuse(err error) {
+	if s.nextTry.IsZero() {
+		s.nextTry = time.Now() // nothing ran: a second try at once would be in vain
+	}
+	s.log.Warn("database cannot be started", "err", err)
+	var p *doltserver.Problem
+	s.board.update(func(st *agentpb.StatusResponse) {
+		lower(st, startTroubles...)
+		if errors.As(err, &p) {
+			raise(st, trouble{p.Type, p.Reason, p.Message})
+		}
+	})
+	s.fail(err.Error())
+}
+
+// stop ends the database gracefully because the orders say so.
+func (s *supervisor) stop(ctx context.Context) time.Duration {
+	s.show(agentpb.Database_STOPPING, "")
+	s.log.Info("database stops", "pid", s.current.PID(), "reason", "ordered")
+	if err := s.current.Stop(ctx, doltserver.StopGrace); err != nil {
+		if ctx.Err() == nil {
+			s.log.Error("database cannot be stopped", "err", err)
+		}
+		return firstPause
+	}
+	s.current, s.died = nil, false
+	s.forgive()
+	return 0
+}
+
+// idle shows that there is no database, as ordered.
+func (s *supervisor) idle() {
+	s.show(agentpb.Database_ABSENT, "")
+	s.board.update(func(st *agentpb.StatusResponse) {
+		lower(st, append([]string{AdministratorRefused, Unresponsive}, startTroubles...)...)
+	})
+}
+
+// check asks the database whether it serves.
+func (s *supervisor) check(ctx context.Context, server *doltserver.Server, want doltserver.Want) time.Duration {
+	err := server.Check(ctx, want)
+	if ctx.Err() != nil {
+		return 0
+	}
+	if err == nil || errors.Is(err, doltserver.ErrAccessDenied) {
+		s.answered(err)
+		if err := server.RotateLog(); err != nil {
+			s.log.Warn("the database's log cannot be rotated", "err", err)
+		}
+		return healthEvery
+	}
+	if !s.current.Alive() {
+		return 0
+	}
+	if s.serving.IsZero() {
+		// How long a start may take cannot be bounded: Dolt may have a long journal
+		// to read. It is shown as starting for as long as it runs.
+		return startingEvery(time.Since(s.asked))
+	}
+	s.missed(err)
+	return time.Second
+}
+
+// startingEvery spaces the questions to a database that comes up: an answer is
+// noticed within a twentieth of the time it took, and fifty databases that start
+// together are not kept from it by questions.
+func startingEvery(elapsed time.Duration) time.Duration {
+	return min(max(elapsed/20, 5*time.Millisecond), time.Second)
+}
+
+func (s *supervisor) answered(denied error) {
+	s.misses = 0
+	if s.serving.IsZero() {
+		s.serving = time.Now()
+		s.log.Info("database serves", "pid", s.current.PID(), "after", s.serving.Sub(s.asked).Round(time.Millisecond))
+	}
+	s.show(agentpb.Database_SERVING, "")
+	s.board.update(func(st *agentpb.StatusResponse) {
+		lower(st, append([]string{Unresponsive, AdministratorRefused}, startTroubles...)...)
+		if c := holding(st, DiskFull); c != nil && c.GetReason() == "NoSpaceLeft" {
+			lower(st, DiskFull)
+		}
+		if denied != nil {
+			raise(st, trouble{AdministratorRefused, "AccessDenied", denied.Error()})
+		}
+	})
+}
+
+// missed notes a question that a database that served did not answer.
+func (s *supervisor) missed(err error) {
+	if s.misses++; s.misses < missesUntilFailed {
+		return
+	}
+	detail := "the database runs and does not answer: " + firstLine(err.Error())
+	s.show(agentpb.Database_FAILED, detail)
+	s.board.update(func(st *agentpb.StatusResponse) {
+		raise(st, trouble{Unresponsive, "NoAnswer", detail + "; look at its load, and restart it only if that shows nothing"})
+	})
+}
+
+// show puts the database's state on the board.
+func (s *supervisor) show(state agentpb.Database_State, detail string) {
+	s.board.update(func(st *agentpb.StatusResponse) {
+		next := &agentpb.Database{
+			State: state, Detail: detail, Restarts: st.GetDatabase().GetRestarts(),
+			Host: s.config.SQLHost, Port: int32(s.config.SQLPort), //nolint:gosec // checked to be a port
+		}
+		if s.current != nil && s.current.Alive() {
+			next.Pid = int32(s.current.PID()) //nolint:gosec // pid_max is below 2^22
+			next.Version, next.StartedAt, next.Role = s.current.Version, timestamppb.New(s.current.StartedAt()), "primary"
+		}
+		st.Database = next
+	})
+}

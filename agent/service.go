@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// longestWait bounds a long poll, so that a connection that died without a word
+// is noticed.
+const longestWait = 30 * time.Second
+
+// service answers the control plane.
+type service struct {
+	agentpb.UnimplementedAgentServer
+	*Agent
+	life context.Context //nolint:containedctx // ends when the agent does, and long polls with it
+}
+
+// Deploy implements agentpb.AgentServer.
+func (s *service) Deploy(_ context.Context, req *agentpb.DeployRequest) (*agentpb.DeployResponse, error) {
+	if !s.identity.enrolled() {
+		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so nobody can know whom the secrets would go to; enrol it first")
+	}
+	if err := checkDeploy(req); err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	s.volumes.attachNow()
+	changed, err := s.orders.accept(req)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if changed {
+		order := req.GetOrder()
+		s.log.Info("order accepted", "deployment", order.GetDeployment(), "name", order.GetName(),
+			"generation", order.GetGeneration(), "version", order.GetDoltVersion())
+		s.board.update(s.orders.describe)
+		s.super.ordered()
+	}
+	return &agentpb.DeployResponse{}, nil
+}
+
+// Stop implements agentpb.AgentServer. It answers when the database has stopped.
+func (s *service) Stop(ctx context.Context, req *agentpb.StopRequest) (*agentpb.StopResponse, error) {
+	s.volumes.attachNow()
+	if err := s.orders.forget(req.GetGeneration()); err != nil {
+		return nil, refusal(err)
+	}
+	s.log.Info("stop accepted", "generation", req.GetGeneration())
+	s.board.update(s.orders.describe)
+	stopped := s.super.awaitIdle()
+	s.super.ordered()
+	select {
+	case <-stopped:
+		return &agentpb.StopResponse{}, nil
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	case <-s.life.Done():
+		return nil, status.Error(codes.Unavailable, "the stop is stored, and goes on when the agent is back")
+	}
+}
+
+// Status implements agentpb.AgentServer.
+func (s *service) Status(ctx context.Context, req *agentpb.StatusRequest) (*agentpb.StatusResponse, error) {
+	wait := min(time.Duration(req.GetWaitMs())*time.Millisecond, longestWait)
+	ctx, cancel := context.WithTimeout(ctx, max(wait, 0))
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	// The end of the wait is an answer like any other: nothing happened.
+	answer, _ := s.board.await(ctx, func(st *agentpb.StatusResponse) bool {
+		return st.GetRevision() != req.GetAfterRevision()
+	})
+	return answer, nil
+}
+
+// refusal gives an error of the orders its code.
+func refusal(err error) error {
+	if errors.Is(err, errStore) {
+		return status.Errorf(codes.Internal, "%v", err)
+	}
+	return status.Errorf(codes.FailedPrecondition, "%v", err)
+}

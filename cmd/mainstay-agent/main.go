@@ -1,0 +1,35 @@
+// Command mainstay-agent is the program on a machine: it runs one database as the
+// control plane orders. It puts package agent and package machine behind a
+// command line, promises exit code 0 for done, 1 for failed and 2 for wrong
+// usage, and holds no Dolt: it runs the one that is installed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := command()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "mainstay-agent: %v; see mainstay-agent --help\n", err)
+		return 2
+	default:
+		fmt.Fprintf(os.Stderr, "mainstay-agent: %v\n", err)
+		return 1
+	}
+}
