@@ -1,0 +1,191 @@
+// Package sim is a world in memory: a cloud and the agents on its machines, for
+// trying the loop against faults that real machines show too seldom.
+//
+// It promises to behave as EC2 is documented to where that matters for safety: a
+// used launch token makes nothing, volumes outlive machines, a volume is on one
+// machine at a time; and to keep count of everything that happened, so that a
+// test can ask for what must never have happened.
+//
+// It does not run databases: what a database does is never pretended here, only
+// that an agent says it serves.
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// A World holds machines, volumes and agents. Its methods that implement
+// reconciler.Cloud are its cloud; Agents gives its agents. Any number of control
+// planes may share it.
+type World struct {
+	identity string
+	changed  []chan struct{}
+
+	mu       sync.Mutex
+	machines []plan.Machine
+	volumes  []plan.Volume
+	agents   map[string]plan.Agent
+	gaps     plan.Gaps
+	lost     int            // answers still to be lost
+	refused  int            // requests still to be refused
+	actions  map[string]int // how often each distinct effect was carried out
+}
+
+// New makes an empty world.
+func New(identity string) *World {
+	return &World{identity: identity, agents: map[string]plan.Agent{}, actions: map[string]int{}}
+}
+
+// ErrTimeout is what a caller gets whose answer is lost: the effect happened.
+var ErrTimeout = fmt.Errorf("the answer was lost: %w", context.DeadlineExceeded)
+
+// ErrRefused is what a caller gets whose request is refused: nothing happened.
+var ErrRefused = errors.New("the request was refused")
+
+// LoseAnswers lets the next n effects happen and their answers be lost.
+func (w *World) LoseAnswers(n int) { w.set(func() { w.lost = n }) }
+
+// Refuse lets the next n requests fail without an effect.
+func (w *World) Refuse(n int) { w.set(func() { w.refused = n }) }
+
+// SetGaps says what cannot be listed from now on.
+func (w *World) SetGaps(g plan.Gaps) { w.set(func() { w.gaps = g }) }
+
+// Stop makes a machine stop by itself, with its database.
+func (w *World) Stop(id string) {
+	w.set(func() {
+		w.machine(id).State = plan.MachineStopped
+		a := w.agents[id]
+		a.Reachable, a.Database = false, plan.DatabaseAbsent
+		w.agents[id] = a
+	})
+}
+
+// Kill ends a machine for good, as somebody would in a console.
+func (w *World) Kill(id string) { w.set(func() { w.terminate(id) }) }
+
+// Fail makes the database on a machine fail until it gets another order.
+func (w *World) Fail(id, detail string) {
+	w.set(func() {
+		a := w.agents[id]
+		a.Database, a.DatabaseDetail = plan.DatabaseFailed, detail
+		w.agents[id] = a
+	})
+}
+
+// Live lists the machines that are not terminated.
+func (w *World) Live() []plan.Machine {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(w.machines), func(m plan.Machine) bool { return m.State == plan.MachineTerminated })
+}
+
+// Volumes lists the volumes.
+func (w *World) Volumes() []plan.Volume {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.volumes)
+}
+
+// Done tells how often each distinct effect was asked for and carried out, such
+// as "deploy m-1 generation 1".
+func (w *World) Done() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := map[string]int{}
+	for k, v := range w.actions {
+		c[k] = v
+	}
+	return c
+}
+
+// Serving tells whether a deployment's database serves, with which order.
+func (w *World) Serving(deployment string) (plan.Order, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.agents {
+		if a.Reachable && a.Database == plan.DatabaseServing && a.Order != nil && a.Order.Deployment == deployment {
+			return *a.Order, true
+		}
+	}
+	return plan.Order{}, false
+}
+
+func (w *World) set(change func()) {
+	w.mu.Lock()
+	change()
+	chans := slices.Clone(w.changed)
+	w.mu.Unlock()
+	for _, c := range chans {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// effect carries out a change unless it is refused, and may lose the answer.
+func (w *World) effect(ctx context.Context, name string, change func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var err error
+	w.set(func() {
+		if w.refused > 0 {
+			w.refused--
+			err = ErrRefused
+			return
+		}
+		if err = change(); err != nil {
+			return
+		}
+		w.actions[name]++
+		if w.lost > 0 {
+			w.lost--
+			err = ErrTimeout
+		}
+	})
+	return err
+}
+
+func (w *World) machine(id string) *plan.Machine {
+	for i := range w.machines {
+		if w.machines[i].ID == id {
+			return &w.machines[i]
+		}
+	}
+	return nil
+}
+
+func (w *World) volume(id string) *plan.Volume {
+	for i := range w.volumes {
+		if w.volumes[i].ID == id {
+			return &w.volumes[i]
+		}
+	}
+	return nil
+}
+
+func (w *World) terminate(id string) {
+	w.machine(id).State = plan.MachineTerminated
+	delete(w.agents, id)
+	for i := range w.volumes {
+		if w.volumes[i].AttachedTo == id {
+			w.volumes[i].AttachedTo = ""
+		}
+	}
+}
+
+var _ reconciler.Cloud = (*World)(nil)
+
+// since is the moment all agents answer since: a report must not differ from one
+// look to the next.
+var since = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
