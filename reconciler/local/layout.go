@@ -39,6 +39,7 @@ const (
 	tokenFile   = "enrolment.token"
 	addressFile = "agent.addr"
 	volumeLink  = "volume"
+	agentLogs   = "log"        // a directory
 	tombstone   = "terminated" // holds the time
 )
 

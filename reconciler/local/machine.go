@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,8 +47,10 @@ func (c *Cloud) StartMachine(ctx context.Context, id string) error {
 	if err := c.checkPrograms(); err != nil {
 		return err
 	}
-	if err := c.readyToStart(ctx, id); err != nil {
-		return err
+	if c.everStarted(id) { // else there is nothing to tidy up, and somebody waits for a fresh machine
+		if err := c.readyToStart(ctx, id); err != nil {
+			return err
+		}
 	}
 	return c.spawn(id)
 }
@@ -130,9 +133,9 @@ func (c *Cloud) bury(id string) error {
 	if err != nil {
 		return explain(err, "tidy up machine "+id)
 	}
+	keep := []string{recordFile, tombstone, logFile, agentLogs}
 	for _, e := range entries {
-		keep := e.Name() == recordFile || e.Name() == tombstone || strings.Contains(e.Name(), ".log")
-		if keep {
+		if slices.Contains(keep, e.Name()) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
