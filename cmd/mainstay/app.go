@@ -19,6 +19,7 @@ type app struct {
 	stderr  io.Writer
 	getenv  func(string) string
 	version string
+	program string // as it was called, for lines to copy
 
 	// The global flags.
 	dir    string

@@ -24,6 +24,7 @@ func main() {
 		stderr:  os.Stderr,
 		getenv:  os.Getenv,
 		version: buildVersion,
+		program: os.Args[0],
 	}
 	os.Exit(a.run(context.Background(), os.Args[1:]))
 }

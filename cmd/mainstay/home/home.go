@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,7 +77,7 @@ func (h Home) Make() error {
 
 // Exists says whether a fleet was ever started here.
 func (h Home) Exists() bool {
-	_, err := os.Stat(filepath.Join(h.root, "lock"))
+	_, err := os.Stat(h.lockFile())
 	return err == nil
 }
 
@@ -87,7 +88,37 @@ var ErrHeld = errors.New("another control plane runs here")
 type Lock struct{ file *os.File }
 
 // Lock takes the directory for this process, or fails with ErrHeld.
-func (h Home) Lock() (*Lock, error) { return lockFile(filepath.Join(h.root, "lock"), lockPatience) }
+func (h Home) Lock() (*Lock, error) {
+	lock, err := lockFile(h.lockFile(), lockPatience)
+	if err != nil {
+		return nil, err
+	}
+	// The number is for PID alone: what holds is the lock.
+	if err := errors.Join(lock.file.Truncate(0), writeAt(lock.file, strconv.Itoa(os.Getpid()))); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot write %s: %w", h.lockFile(), cause(err)), lock.Close())
+	}
+	return lock, nil
+}
+
+func writeAt(f *os.File, s string) error {
+	_, err := f.WriteAt([]byte(s), 0)
+	return err
+}
+
+func (h Home) lockFile() string { return filepath.Join(h.root, "lock") }
+
+// PID is the process that holds the directory; 0: none does.
+func (h Home) PID() int {
+	if !h.Held() {
+		return 0
+	}
+	data, err := os.ReadFile(h.lockFile())
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(data)) // not yet written: 0
+	return pid
+}
 
 // lockPatience is for another command's Held, which has the lock for an instant.
 const lockPatience = 200 * time.Millisecond
@@ -97,7 +128,7 @@ func (h Home) Held() bool {
 	if !h.Exists() {
 		return false
 	}
-	lock, err := lockFile(filepath.Join(h.root, "lock"), 0)
+	lock, err := lockFile(h.lockFile(), 0)
 	if err != nil {
 		return errors.Is(err, ErrHeld)
 	}

@@ -146,22 +146,28 @@ func (h *Hub) environment() []string {
 // stopGrace is for draining connections and writing out what is in memory.
 const stopGrace = 20 * time.Second
 
-// Stop ends the hub, also one that an earlier control plane left. A done ctx cuts
-// the grace short.
-func (h *Hub) Stop(ctx context.Context) error {
-	if h.proc == nil {
-		if running, err := h.find(); err != nil || !running {
-			return err
-		}
+// Stop ends the hub, also one that an earlier control plane left. A done ctx ends
+// the wait, and the hub then ends by itself.
+func (h *Hub) Stop(ctx context.Context) error { return Stop(ctx, h.cfg.Dir) }
+
+// Stop ends the hub of a directory, if one runs.
+func Stop(ctx context.Context, dir string) error {
+	proc, err := process.Find(pidFile(dir))
+	if errors.Is(err, process.ErrNotRunning) {
+		return nil
 	}
-	if err := h.proc.Stop(ctx, stopGrace); err != nil {
-		return fmt.Errorf("cannot stop the hub (process %d); end it by hand: %w", h.proc.PID(), err)
+	if err != nil {
+		return fmt.Errorf("cannot tell whether the hub runs: %w", err)
 	}
-	h.proc = nil
+	if err := proc.Stop(ctx, stopGrace); err != nil {
+		return fmt.Errorf("the hub (process %d) did not stop; run mainstay down: %w", proc.PID(), err)
+	}
 	return nil
 }
 
-func (h *Hub) pidFile() string       { return filepath.Join(h.cfg.Dir, "hub.pid") }
+func pidFile(dir string) string { return filepath.Join(dir, "hub.pid") }
+
+func (h *Hub) pidFile() string       { return pidFile(h.cfg.Dir) }
 func (h *Hub) logFile() string       { return filepath.Join(h.cfg.Dir, "hub.log") }
 func (h *Hub) configFile() string    { return filepath.Join(h.cfg.Dir, "config.yaml") }
 func (h *Hub) privilegeFile() string { return filepath.Join(h.cfg.Dir, "privileges.db") }

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mainstaydb/mainstay/ci"
+	"github.com/mainstaydb/mainstay/specs"
+	"github.com/mainstaydb/mainstay/specs/repo"
+)
+
+// change runs the statements: on a branch's newest commit where they only read,
+// as a commit that is pushed where they write. On main the change is judged before
+// the push as the control plane will judge it.
+func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []specs.Finding, error) {
+	reads, err := repo.ReadsOnly(ctx, o.statements)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Query takes one statement; several that read are run as a change of nothing.
+	if reads && !strings.Contains(strings.TrimRight(o.statements, "; \n"), ";") {
+		if _, err := c.Fetch(ctx); err != nil {
+			return nil, nil, err
+		}
+		result, err := c.Query(ctx, o.branch, o.statements)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &repo.Changed{Results: []*repo.Result{result}}, nil, nil
+	}
+	var findings []specs.Finding
+	changed, err := c.ChangeChecked(ctx, o.branch, o.statements, o.message, func(base string, changes []specs.RowChange) error {
+		var err error
+		findings, err = c.judge(ctx, base, changes)
+		if err != nil || o.branch != "main" || o.force {
+			return err
+		}
+		return refuse(findings)
+	})
+	return changed, findings, err
+}
+
+// judge checks a change as the control plane will.
+func (c *client) judge(ctx context.Context, base string, changes []specs.RowChange) ([]specs.Finding, error) {
+	snapshot, err := c.Snapshot(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	return ci.Check(snapshot, changes), nil
+}
+
+// refuse says no to a change with an error among its findings.
+func refuse(findings []specs.Finding) error {
+	var errs []error
+	for _, f := range findings {
+		if f.Severity == specs.Error {
+			errs = append(errs, errors.New(f.String()))
+		}
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return refusal{fmt.Errorf("nothing was changed, as the control plane would refuse it: %w", errors.Join(errs...))}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/mainstaydb/mainstay/cmd/mainstay/controlplane"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/daemon"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
+	"github.com/mainstaydb/mainstay/specs/repo"
+	"github.com/spf13/cobra"
+)
+
+func newServeCommand(a *app) *cobra.Command {
+	var file string
+	var check bool
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run a control plane on a hub that is run elsewhere",
+		Long: `Runs the control plane alone, in the foreground, with its log on standard error. Several may
+serve one hub and one cloud at the same time: each action is done by one of them. A signal ends it
+and leaves the databases running.`,
+		Example: `  mainstay serve --config mainstay.yaml
+  mainstay serve --config mainstay.yaml --check`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := daemon.Read(file, repo.CheckHub)
+			if err != nil {
+				return usageError{err}
+			}
+			level, err := parseLevel(c.LogLevel)
+			if err != nil {
+				return err
+			}
+			if check {
+				fmt.Fprintf(a.stderr, "%s is good\n", file)
+				return nil
+			}
+			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
+			return a.serve(cmd.Context(), c, log)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "mainstay.yaml", "the configuration")
+	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, c daemon.Config, log *slog.Logger) (err error) {
+	programs, err := findPrograms(c.VersionsDir)
+	if err != nil {
+		return err
+	}
+	h, err := home.At(c.Dir)
+	if err != nil {
+		return err
+	}
+	lock, err := takeHome(h)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	ctx, _, stop := untilSignal(ctx)
+	defer stop()
+	plane, err := openPlane(ctx, c, h, programs, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, plane.Close()) }()
+	log.Info("serving", "hub", c.Hub.URL, "http", plane.Address())
+	if err := plane.Run(ctx); ctx.Err() == nil {
+		return err
+	}
+	log.Info("ended; the databases run on")
+	return nil
+}
+
+// openPlane puts the control plane of a configuration together, and tells the
+// commands where it is.
+func openPlane(ctx context.Context, c daemon.Config, h home.Home, p programs, log *slog.Logger) (*controlplane.Plane, error) {
+	store, err := secrets.OpenDir(c.Secrets.Dir)
+	if err != nil {
+		return nil, err
+	}
+	password := ""
+	if c.Hub.PasswordFile != "" {
+		if password, err = readPassword(c.Hub.PasswordFile); err != nil {
+			return nil, err
+		}
+	}
+	holder, err := h.Holder()
+	if err != nil {
+		return nil, err
+	}
+	clone, err := repo.Open(ctx, repo.Options{
+		Dir: h.Clone(), Hub: c.Hub.URL, User: c.Hub.User, Password: password,
+		Author: repo.Author{Name: "mainstay", Email: "mainstay@localhost"}, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	plane, err := controlplane.Open(ctx, controlplane.Config{
+		Repo: clone, CloudDir: c.Cloud.Local.Dir, VersionsDir: p.versions, AgentBinary: p.agent,
+		Secrets: store, Listen: c.Listen, Holder: holder, Log: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, clone.Close())
+	}
+	err = h.WriteRun(home.Run{
+		PID: os.Getpid(), Hub: c.Hub.URL, User: c.Hub.User, PasswordFile: c.Hub.PasswordFile,
+		HTTP: plane.Address(), Secrets: c.Secrets.Dir, Cloud: c.Cloud.Local.Dir,
+	})
+	if err != nil {
+		return nil, errors.Join(err, plane.Close())
+	}
+	return plane, nil
+}

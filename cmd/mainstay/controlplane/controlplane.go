@@ -1,0 +1,126 @@
+// Package controlplane puts a control plane together: the private clone, the
+// local cloud, the agents' watchers, the reconciler and its HTTP side. mainstay up
+// runs one beside an embedded hub, mainstay serve one against any hub.
+//
+// It promises that Run ends when ctx does and leaves no goroutine, that machines
+// run on then until Shutdown, and that the HTTP side listens before Run begins,
+// so that a taken port is told at once. It decides nothing about the fleet.
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/mainstaydb/mainstay/ci"
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/agentclient"
+	"github.com/mainstaydb/mainstay/reconciler/local"
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
+	"github.com/mainstaydb/mainstay/specs/repo"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+)
+
+// A Config says what a control plane works with.
+type Config struct {
+	Repo        *repo.Repo // closed by Close
+	CloudDir    string
+	VersionsDir string
+	AgentBinary string
+	Secrets     secrets.Store
+	Listen      string // loopback address of the HTTP side
+	Holder      string // names this control plane, for ever
+	Poll        time.Duration
+	Log         *slog.Logger
+}
+
+// A Plane is one control plane.
+type Plane struct {
+	cfg      Config
+	cloud    *local.Cloud
+	agents   *agentclient.Client
+	loop     *reconciler.Reconciler
+	listener net.Listener
+}
+
+// Open puts it together; nothing runs before Run.
+func Open(ctx context.Context, cfg Config) (*Plane, error) {
+	ca, err := secrets.OpenCA(ctx, cfg.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	cloud, err := local.Open(ctx, local.Options{
+		Dir: cfg.CloudDir, AgentBinary: cfg.AgentBinary, VersionsDir: cfg.VersionsDir, FleetCA: ca.PEM(), Logger: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s for metrics and health; choose another address with --listen: %w", cfg.Listen, err)
+	}
+	agents := agentclient.New(agentclient.Options{CA: ca, Secrets: cfg.Secrets, Tokens: cloud, Logger: cfg.Log})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	loop := reconciler.New(reconciler.Config{
+		Store: store{cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check,
+		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll,
+	})
+	return &Plane{cfg: cfg, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
+}
+
+// Address is where the HTTP side listens.
+func (p *Plane) Address() string { return p.listener.Addr().String() }
+
+// Wake asks for a look at the hub soon.
+func (p *Plane) Wake() { p.loop.Wake() }
+
+// SetFleetCondition states a fact about the fleet, or ends it with no message.
+func (p *Plane) SetFleetCondition(kind, reason, message string) {
+	if message == "" {
+		reason = ""
+	}
+	p.loop.SetFleetCondition(kind, reason, message)
+}
+
+// Run works until ctx is done.
+func (p *Plane) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.cloud.Run(ctx) })
+	group.Go(func() error { return p.agents.Run(ctx) })
+	group.Go(func() error { return p.loop.Run(ctx) })
+	group.Go(func() error { return p.serveHTTP(ctx) })
+	return group.Wait()
+}
+
+// headerBound ends connections that send nothing: nobody on loopback needs
+// longer for a request's first lines.
+const headerBound = 5 * time.Second
+
+func (p *Plane) serveHTTP(ctx context.Context) error {
+	server := &http.Server{Handler: p.loop.Handler(), ReadHeaderTimeout: headerBound}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the HTTP side on %s ended: %w", p.Address(), err)
+	}
+	return nil
+}
+
+// Shutdown stops the machines of the local cloud; their volumes stay.
+func (p *Plane) Shutdown(ctx context.Context) error { return p.cloud.Shutdown(ctx) }
+
+// Close lets go of the clone and the port. Run must have ended.
+func (p *Plane) Close() error {
+	err := p.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	return errors.Join(err, p.cfg.Repo.Close())
+}

@@ -1,0 +1,28 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Remove deletes what belongs to a home, and the directory when nothing else is
+// in it: a person may have named one that holds their own files too. The lock
+// goes last, so that a removal which was cut short can be repeated.
+func (h Home) Remove() error {
+	for _, path := range []string{
+		h.Hub(), h.Cloud(), h.Clone(), h.Clients(), h.Secrets(), h.Log(), h.Log() + ".old",
+		filepath.Join(h.root, "run.json"), filepath.Join(h.root, "holder"), h.lockFile(),
+	} {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("cannot remove %s: %w", path, cause(err))
+		}
+	}
+	if err := os.Remove(h.root); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+		return fmt.Errorf("cannot remove %s: %w", h.root, cause(err))
+	}
+	return nil
+}
