@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"syscall"
 
@@ -19,10 +20,11 @@ func (c *Client) failed(doing, machineID string, err error) error {
 	if err == nil {
 		return nil
 	}
+	text := fmt.Sprintf("cannot %s machine %s: %s", doing, machineID, sentence(err))
 	if status.Code(err) == codes.FailedPrecondition {
 		err = errors.Join(reconciler.ErrConflict, err)
 	}
-	return &callError{text: fmt.Sprintf("cannot %s machine %s: %s", doing, machineID, sentence(err)), cause: err}
+	return &callError{text: text, cause: err}
 }
 
 // A callError shows people a sentence and programs the cause.
@@ -39,6 +41,8 @@ func sentence(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens at its agent's address; the agent is starting or has ended"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, errLost):
+		return "the connection to its agent was lost; it is made again"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "its agent did not answer in time; check that the machine is up and not overloaded"
 	case errors.Is(err, context.Canceled):
@@ -50,11 +54,11 @@ func sentence(err error) string {
 	}
 	switch s.Code() {
 	case codes.DeadlineExceeded:
-		return "its agent did not answer in time; check that the machine is up and not overloaded"
+		return sentence(context.DeadlineExceeded)
 	case codes.Canceled:
-		return "the call was given up"
+		return sentence(context.Canceled)
 	case codes.Unavailable:
-		return "the connection to its agent was lost; it is made again"
+		return sentence(errLost)
 	case codes.FailedPrecondition:
 		return "its agent refuses: " + s.Message()
 	case codes.Unimplemented:

@@ -97,13 +97,18 @@ func (w *watcher) current() target {
 // run watches until ctx ends.
 func (w *watcher) run(ctx context.Context) {
 	retry := newRetry()
+	said := ""
 	for ctx.Err() == nil {
 		err := w.session(ctx, retry)
 		if ctx.Err() != nil {
 			return
 		}
-		w.client.report(w, w.absence(err))
-		w.sleep(ctx, retry)
+		if text := sentence(err); text != said {
+			w.client.log.Debug("no session with an agent", "machine", w.id, "err", text)
+			said = text
+		}
+		w.client.report(w, absence(err))
+		w.sleep(ctx, err, retry)
 	}
 }
 
@@ -114,21 +119,25 @@ func newRetry() *backoff.ExponentialBackOff {
 	)
 }
 
-// sleep waits for the next try, or until there is a reason to try now.
-func (w *watcher) sleep(ctx context.Context, retry *backoff.ExponentialBackOff) {
-	timer := time.NewTimer(retry.NextBackOff())
-	defer timer.Stop()
+// sleep waits for the next try, or until there is a reason to try now. Where
+// there is nobody to ask, trying again needs such a reason.
+func (w *watcher) sleep(ctx context.Context, err error, retry *backoff.ExponentialBackOff) {
+	var again <-chan time.Time
+	if !errors.Is(err, errNoAddress) && !errors.Is(err, errNotRunning) {
+		timer := time.NewTimer(retry.NextBackOff())
+		defer timer.Stop()
+		again = timer.C
+	}
 	select {
 	case <-ctx.Done():
 	case <-w.kicks:
 		retry.Reset()
-	case <-timer.C:
+	case <-again:
 	}
 }
 
 // absence is the report when there is no session.
-func (w *watcher) absence(err error) plan.Agent {
-	w.client.log.Debug("no session with an agent", "machine", w.id, "err", err)
+func absence(err error) plan.Agent {
 	if errors.Is(err, errNotEnrolled) {
 		return plan.Agent{Reachable: true}
 	}

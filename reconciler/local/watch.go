@@ -11,36 +11,50 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
 // Run watches the machines until ctx ends, so that whoever reads Changed need
 // not poll, and forgets what ended long ago.
 func (c *Cloud) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	group.Go(func() { c.prunes(ctx) })
+	group.Go(func() {
+		if err := c.watch(ctx); ctx.Err() == nil {
+			c.log.Warn("machines cannot be watched, they are looked at every second instead; raise fs.inotify.max_user_instances and max_user_watches", "err", err)
+			c.tick(ctx)
+		}
+	})
+	group.Wait()
+	return nil
+}
+
+// watch ends with ctx, or when the kernel refuses.
+func (c *Cloud) watch(ctx context.Context) error {
 	w, err := newWatcher(c)
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return w.run(ctx) })
-	group.Go(func() error { return c.pruneFrom(ctx) })
-	err = group.Wait()
-	w.waits.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer w.waits.Wait()
+	defer cancel()
+	return w.run(ctx)
 }
 
-func (c *Cloud) pruneFrom(ctx context.Context) error {
-	for {
+// tick stands in for watching. A second is what people notice, and a look costs
+// a thousandth of it.
+func (c *Cloud) tick(ctx context.Context) {
+	for pause(ctx, time.Second) == nil {
+		c.notify()
+	}
+}
+
+func (c *Cloud) prunes(ctx context.Context) {
+	for ctx.Err() == nil {
 		if err := c.prune(ctx); err != nil && ctx.Err() == nil {
 			c.log.Warn("tidying up failed; it is tried again in an hour", "err", err)
 		}
-		if err := pause(ctx, pruneEvery); err != nil {
-			return err
-		}
+		_ = pause(ctx, pruneEvery)
 	}
 }
 
@@ -61,7 +75,7 @@ const fileEvents = unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_DELETE | unix.IN_
 func newWatcher(c *Cloud) (*watcher, error) {
 	fd, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("cannot watch %s; raise fs.inotify.max_user_instances: %w", c.dir, err)
+		return nil, fmt.Errorf("watch %s: %w", c.dir, err)
 	}
 	return &watcher{cloud: c, inotify: os.NewFile(uintptr(fd), "inotify"), waiting: make(map[string]int)}, nil
 }
@@ -154,7 +168,7 @@ func (w *watcher) add(path string) error {
 		cerr = conn.Control(func(fd uintptr) { _, err = unix.InotifyAddWatch(int(fd), path, fileEvents) })
 	}
 	if err := errors.Join(cerr, err); err != nil {
-		return explain(err, "watch "+path)
+		return fmt.Errorf("watch %s: %w", path, err) // not explain: ENOSPC means watches here, not the disk
 	}
 	return nil
 }
