@@ -17,8 +17,9 @@ import (
 
 const (
 	// healthEvery is how often a serving database is asked whether it still does.
-	// Its death is noticed at once without asking; this is for one that hangs.
-	healthEvery = 10 * time.Second
+	// Its death is noticed at once without asking; this is for one that hangs, and
+	// each question is two lines in the database's log.
+	healthEvery = 30 * time.Second
 	// missesUntilFailed is how many answers in a row must fail before people are
 	// told. It is not killed: a database that is slow under load would lose its
 	// work, and a long query's end cannot be told from a hang.

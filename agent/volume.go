@@ -37,12 +37,19 @@ type volumes struct {
 	changed func()
 	log     *slog.Logger
 
-	mu sync.Mutex // one look at what is attached at a time
+	mu    sync.Mutex  // one look at what is attached at a time
+	shown measurement // on the board
 
 	// The rest belongs to the goroutine that measures.
 	measured    time.Time
 	measuredDir string
 	used        int64
+}
+
+// A measurement is what was put on the board last.
+type measurement struct {
+	id         string
+	size, used int64
 }
 
 func (v *volumes) run(ctx context.Context) error {
@@ -82,7 +89,9 @@ func (v *volumes) attachNow() string {
 	return dir
 }
 
+// move takes a volume up or gives it up. The caller holds mu.
 func (v *volumes) move(dir string) {
+	v.shown = measurement{}
 	if dir == "" {
 		v.orders.detach()
 		v.log.Info("volume detached")
@@ -110,11 +119,22 @@ func (v *volumes) measure(dir string) {
 		}
 		used = v.used
 	}
+	v.show(dir, measurement{label.ID, size, used})
+}
+
+// show puts a measurement on the board, unless it is there or the volume is gone.
+func (v *volumes) show(dir string, now measurement) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now == v.shown || dir != v.orders.directory() {
+		return // looking twice a second must cost next to nothing
+	}
+	v.shown = now
 	v.board.update(func(s *agentpb.StatusResponse) {
-		s.Volume = &agentpb.Volume{Attached: true, Id: label.ID, SizeBytes: size, UsedBytes: used}
-		if size > 0 && used >= size/100*fullAt {
+		s.Volume = &agentpb.Volume{Attached: true, Id: now.id, SizeBytes: now.size, UsedBytes: now.used}
+		if now.size > 0 && now.used >= now.size/100*fullAt {
 			raise(s, trouble{DiskFull, "VolumeFull", fmt.Sprintf(
-				"the volume of %d GiB is %d %% full or more; raise volume_gb or delete data", size>>30, fullAt)})
+				"the volume of %d GiB is %d %% full or more; raise volume_gb or delete data", now.size>>30, fullAt)})
 		} else if c := holding(s, DiskFull); c != nil && c.GetReason() == "VolumeFull" {
 			lower(s, DiskFull)
 		}

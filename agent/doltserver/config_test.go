@@ -78,6 +78,24 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+func TestLastWordsOf(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ text, want string }{
+		"nothing": {"", ""},
+		"few":     {"a\nb\n", "a\nb"},
+		"many":    {"1\n2\n3\n4\n5\n6\n", "2\n3\n4\n5\n6"},
+		"a crash": {"ready\npanic: no space\n\ngoroutine 7 [running]:\nmain.go:1\n\ngoroutine 8:\n", "ready\npanic: no space"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := lastWords(tt.text); got != tt.want {
+				t.Fatalf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "log")

@@ -64,9 +64,13 @@ func copyFile(from, to string) error {
 }
 
 // LastWords returns the last lines that this server wrote, and not those of one
-// before it.
+// before it. Of a crash it shows what came before the stack.
 func (s *Server) LastWords(r *Running) string {
-	text := readEnd(s.place.Log, r.logOffset)
+	return lastWords(readEnd(s.place.Log, r.logOffset))
+}
+
+func lastWords(text string) string {
+	text, _, _ = strings.Cut(text, "\ngoroutine ")
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) > tailLines {
 		lines = lines[len(lines)-tailLines:]

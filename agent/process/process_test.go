@@ -119,9 +119,6 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	if err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("wait: %v", err)
 	}
-	if err := p.Stop(ctx, bound); !errors.Is(err, context.Canceled) {
-		t.Fatalf("stop: %v", err)
-	}
 	// One wait's end must not end another's.
 	done := make(chan error, 1)
 	go func() { done <- p.Wait(limited(t)) }()
