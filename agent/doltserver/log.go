@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -69,9 +71,13 @@ func (s *Server) LastWords(r *Running) string {
 	return lastWords(readEnd(s.place.Log, r.logOffset))
 }
 
+// stackFrame matches the lines of a stack that Dolt prints of its own accord, and
+// empty ones.
+var stackFrame = regexp.MustCompile(`^\s*$|^\s*created by |^\s*[\w.-]+/\S+\(.*\)$|\.go:\d+( \+0x[0-9a-f]+)?$`)
+
 func lastWords(text string) string {
 	text, _, _ = strings.Cut(text, "\ngoroutine ")
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), stackFrame.MatchString)
 	if len(lines) > tailLines {
 		lines = lines[len(lines)-tailLines:]
 	}
