@@ -94,6 +94,9 @@ func (h *handle) wait(ctx context.Context) error {
 }
 
 func (h *handle) signal(sig syscall.Signal) error {
+	if h.over() {
+		return ErrNotRunning // to the kernel a zombie still takes signals
+	}
 	var err error
 	if cerr := h.conn.Control(func(fd uintptr) {
 		err = unix.PidfdSendSignal(int(fd), sig, nil, 0)

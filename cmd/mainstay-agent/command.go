@@ -114,8 +114,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// buildVersion is set by the linker (-X main.buildVersion=…) and by nothing else.
+var buildVersion string
+
 // version is what the build says of itself.
 func version() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "unknown"
