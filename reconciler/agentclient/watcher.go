@@ -11,7 +11,6 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
-	"github.com/mainstaydb/mainstay/reconciler/secrets"
 )
 
 const (
@@ -212,40 +211,4 @@ func poll(ctx context.Context, agent agentpb.AgentClient, revision int64, wait t
 	ctx, cancel := context.WithTimeout(ctx, wait+pollSlack)
 	defer cancel()
 	return agent.Status(ctx, &agentpb.StatusRequest{AfterRevision: revision, WaitMs: int32(wait.Milliseconds())})
-}
-
-// renew gives the agent a new certificate when a third of the life of the one it
-// shows is left: there is time for several tries. A failure costs nothing yet.
-func (w *watcher) renew(ctx context.Context, ch *channel, status *agentpb.StatusResponse) {
-	expires := timeOf(status.GetCertificateExpiresAt())
-	if expires.IsZero() || time.Until(expires) > secrets.AgentLifetime/3 {
-		return
-	}
-	if err := w.client.certify(ctx, ch, w.id, nil); err != nil {
-		w.client.log.Warn("an agent's certificate could not be renewed; it is tried again", "machine", w.id, "expires", expires, "err", err)
-		return
-	}
-	w.client.log.Info("an agent's certificate was renewed", "machine", w.id)
-}
-
-// revive renews a certificate that ran out, as after a holiday with the control
-// plane off. The agent proves with the old key that it is the machine; nothing
-// but a certificate for that same machine goes to it, and only while the cloud
-// lists the machine at this address.
-func (w *watcher) revive(ctx context.Context, address string) error {
-	c := w.client
-	ch, verdict, err := c.dialToHeal(ctx, w.id, address)
-	if err != nil {
-		return err
-	}
-	defer ch.Close()
-	if verdict == errNotEnrolled {
-		return verdict // it lost its identity meanwhile; that needs a token
-	}
-	if err := c.certify(ctx, ch, w.id, nil); err != nil {
-		return err
-	}
-	c.log.Info("an agent's certificate that had run out was renewed", "machine", w.id)
-	w.kick()
-	return errExpired
 }

@@ -77,8 +77,30 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// smallFile is more than any file has that a look at the cloud reads.
+const smallFile = 4 << 10
+
+// readSmall reads a small file in three system calls. os.ReadFile makes twice as
+// many, and a look at the cloud is little else.
+func readSmall(path string) ([]byte, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer syscall.Close(fd)
+	buffer := make([]byte, smallFile)
+	n, err := syscall.Read(fd, buffer) // a regular file comes whole, or up to the buffer's end
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	if n == smallFile {
+		return os.ReadFile(path)
+	}
+	return buffer[:n], nil
+}
+
 func readJSON(path string, v any) error {
-	b, err := os.ReadFile(path)
+	b, err := readSmall(path)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (c *Cloud) bury(id string) error {
 
 // terminatedAt reads the tombstone.
 func (c *Cloud) terminatedAt(id string) (at time.Time, dead bool, err error) {
-	b, err := os.ReadFile(filepath.Join(c.dir.machine(id), tombstone))
+	b, err := readSmall(filepath.Join(c.dir.machine(id), tombstone))
 	if errors.Is(err, fs.ErrNotExist) {
 		return time.Time{}, false, nil
 	}

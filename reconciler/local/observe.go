@@ -106,7 +106,7 @@ func (c *Cloud) record(id string) (machineRecord, error) {
 }
 
 func (c *Cloud) agentAddress(id string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(c.dir.machine(id), addressFile))
+	b, err := readSmall(filepath.Join(c.dir.machine(id), addressFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
