@@ -20,6 +20,7 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/agentclient"
 	"github.com/mainstaydb/mainstay/reconciler/local"
+	"github.com/mainstaydb/mainstay/reconciler/repostore"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	loop := reconciler.New(reconciler.Config{
-		Store: store{cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check,
+		Store: repostore.Store{Repo: cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check,
 		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll,
 	})
 	return &Plane{cfg: cfg, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
