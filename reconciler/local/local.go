@@ -59,6 +59,15 @@ func Open(_ context.Context, opts Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Machines have a working directory of their own.
+	for _, path := range []*string{&opts.AgentBinary, &opts.VersionsDir} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return nil, explain(err, "find "+*path)
+		}
+	}
 	c := &Cloud{dir: layout(root), opts: opts, log: opts.Logger, now: time.Now,
 		changed: make(chan struct{}, 1), known: make(map[string]machineRecord), running: make(map[string]*process.Process)}
 	if c.log == nil {

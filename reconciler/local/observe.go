@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,7 +40,16 @@ func listing[T any](dir string, pattern *regexp.Regexp, read func(id string) (T,
 			failed = append(failed, explain(err, "read "+filepath.Join(dir, id)).Error())
 		}
 	}
-	return items, strings.Join(failed, "; ")
+	return items, summary(failed)
+}
+
+// summary names a few failures and counts the rest: a gap is read by people.
+func summary(failed []string) string {
+	const few = 3
+	if more := len(failed) - few; more > 0 {
+		failed = append(failed[:few:few], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(failed, "; ")
 }
 
 // listIDs lists the ids in a directory. Other names are not ours.

@@ -70,11 +70,12 @@ func (c *Cloud) DeleteVolume(ctx context.Context, volume string) error {
 		return fmt.Errorf("volume %s is attached to machine %s; terminate the machine or detach the volume first: %w", volume, machine, reconciler.ErrConflict)
 	}
 	var record volumeRecord
-	if err := readJSON(filepath.Join(c.dir.volume(volume), volumeFile), &record); err == nil {
-		defer c.releasePort(record.Deployment, record.Ordinal)
-	}
+	labelled := readJSON(filepath.Join(c.dir.volume(volume), volumeFile), &record) == nil
 	if err := c.discard(c.dir.volume(volume)); err != nil {
 		return explain(err, "delete volume "+volume)
+	}
+	if labelled {
+		c.releasePort(record.Deployment, record.Ordinal)
 	}
 	c.log.Info("volume deleted", "volume", volume, "deployment", record.Deployment)
 	return nil
