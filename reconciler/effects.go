@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,10 +198,8 @@ func (r *Reconciler) dispatch(ctx context.Context, outs []plan.Outcome) {
 		}
 		id := out.Status.ID
 		r.desk.busy[id] = out.Status.Name
-		for _, a := range out.Actions {
-			if a.Disruption != plan.None {
-				r.desk.rough[id] = true
-			}
+		if out.Disrupting || slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Disruption != plan.None }) {
+			r.desk.rough[id] = true
 		}
 		delete(r.desk.active, id)
 		work = append(work, out)

@@ -1,0 +1,39 @@
+// Package repostore is the fleet's repository as the loop sees it. The loop and
+// the repository do not know each other; values that look the same are carried
+// over here, and nothing else happens.
+package repostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/specs/repo"
+)
+
+// A Store implements reconciler.Store on a clone.
+type Store struct{ *repo.Repo }
+
+var _ reconciler.Store = Store{}
+
+// Fetch learns the hub's newest commits.
+func (s Store) Fetch(ctx context.Context) (reconciler.Heads, error) {
+	h, err := s.Repo.Fetch(ctx)
+	return reconciler.Heads(h), err
+}
+
+// Publish commits the edits on the branch status and pushes; reconciler.ErrLost
+// when another pushed first.
+func (s Store) Publish(ctx context.Context, base string, edits []ledger.Edit, message string) (string, error) {
+	converted := make([]repo.Edit, len(edits))
+	for i, e := range edits {
+		converted[i] = repo.Edit(e)
+	}
+	commit, err := s.Repo.Publish(ctx, base, converted, message)
+	if errors.Is(err, repo.ErrLost) {
+		err = fmt.Errorf("%w: %w", reconciler.ErrLost, err)
+	}
+	return commit, err
+}
