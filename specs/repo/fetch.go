@@ -1,0 +1,106 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+)
+
+// Heads are the hub's newest commits of the fleet's two branches; empty where
+// the hub has no such branch.
+type Heads struct{ Main, Status string }
+
+// Fetch learns the hub's newest commits. With nothing new it costs about as much
+// as asking.
+func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.session(ctx)
+	if err != nil {
+		return Heads{}, err
+	}
+	defer s.close()
+	if err := r.fetch(s); err != nil {
+		return Heads{}, err
+	}
+	refs, err := s.remoteBranches()
+	if err != nil {
+		return Heads{}, err
+	}
+	return Heads{Main: refs[MainBranch], Status: refs[StatusBranch]}, nil
+}
+
+func (r *Repo) fetch(s *session) error {
+	err := r.withHub(s.ctx, func(user []any) error {
+		return s.call("dolt_fetch", append(user, "--prune", remote)...)
+	})
+	if err != nil {
+		return fmt.Errorf("the hub %s does not answer; check that it runs and is reachable: %w", r.opts.Hub, err)
+	}
+	return nil
+}
+
+// remoteBranches lists the hub's branches as last fetched, with their commits.
+func (s *session) remoteBranches() (map[string]string, error) {
+	const prefix = "remotes/" + remote + "/"
+	refs := map[string]string{}
+	err := s.each(func(_ []string, values []any) error {
+		if name := fmt.Sprint(values[0]); len(name) > len(prefix) {
+			refs[name[len(prefix):]] = fmt.Sprint(values[1])
+		}
+		return nil
+	}, "SELECT name, hash FROM dolt_remote_branches")
+	if err != nil {
+		return nil, fmt.Errorf("the branches of the clone cannot be listed: %w", err)
+	}
+	return refs, nil
+}
+
+// head is the hub's newest commit of a branch as last fetched.
+func (s *session) head(branch string) (string, error) {
+	refs, err := s.remoteBranches()
+	if err != nil {
+		return "", err
+	}
+	if refs[branch] == "" {
+		return "", unknownRef(branch, refs)
+	}
+	return refs[branch], nil
+}
+
+// Steps lists the commits after from up to to along first parents, oldest first.
+// ok is false when from is not among to's first parents.
+func (r *Repo) Steps(ctx context.Context, from, to string) (commits []string, ok bool, err error) {
+	if from == to {
+		return nil, true, nil
+	}
+	s, err := r.at(ctx, to)
+	if err != nil {
+		return nil, false, err
+	}
+	defer s.close()
+	if known, err := s.value("SELECT commit_hash FROM dolt_log(?) LIMIT 1", from); err != nil || known == "" {
+		return nil, false, ctx.Err() // the hub was replaced: from is of another history
+	}
+	parents := map[string]string{}
+	err = s.each(func(_ []string, values []any) error {
+		parents[fmt.Sprint(values[0])] = firstParent(fmt.Sprint(values[1]))
+		return nil
+	}, "SELECT commit_hash, parents FROM dolt_log(?, '--parents')", from+".."+to)
+	if err != nil {
+		return nil, false, fmt.Errorf("the history between %s and %s cannot be read: %w", from, to, err)
+	}
+	at := to
+	for {
+		parent, within := parents[at]
+		if !within {
+			break
+		}
+		commits = append(commits, at)
+		at = parent
+	}
+	if at != from {
+		return nil, false, nil
+	}
+	reverse(commits)
+	return commits, true, nil
+}

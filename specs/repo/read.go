@@ -1,0 +1,183 @@
+package repo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// Snapshot loads the desired state at a commit whole. A row that cannot be read
+// is in the snapshot as a fault, which specs.Validate tells of.
+func (r *Repo) Snapshot(ctx context.Context, commit string) (*specs.Snapshot, error) {
+	s, err := r.at(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	snapshot := specs.NewSnapshot()
+	l := loader{to: snapshot, shared: map[string]string{}}
+	for _, table := range specs.Tables() {
+		l.table = table
+		if err := s.each(l.row, "SELECT * FROM `"+table+"`"); err != nil {
+			return nil, readError(table, commit, err)
+		}
+	}
+	return snapshot, nil
+}
+
+func readError(table, commit string, err error) error {
+	if strings.Contains(err.Error(), "table not found") {
+		return fmt.Errorf("the commit %s has no table %s; run mainstay init on an empty hub: %w: %w", commit, table, ErrNotInitialised, err)
+	}
+	return fmt.Errorf("the table %s at %s cannot be read: %w", table, commit, err)
+}
+
+// A loader puts rows into a snapshot. Deployments go in typed, without a map for
+// every row, and words that repeat are kept once: a fleet of 100,000 has a
+// handful of zones, sizes and versions.
+type loader struct {
+	to     *specs.Snapshot
+	table  string
+	shared map[string]string
+	index  map[string]int // of the columns of deployments
+}
+
+func (l *loader) row(columns []string, values []any) error {
+	if l.table != specs.TableDeployments {
+		row := rowOf(columns, values)
+		l.to.Load(l.table, keyOf(l.table, row), row)
+		return nil
+	}
+	if l.index == nil {
+		l.index = make(map[string]int, len(columns))
+		for i, column := range columns {
+			l.index[column] = i
+		}
+	}
+	d, findings := specs.DecodeDeployment(func(column string) (any, bool) {
+		i, ok := l.index[column]
+		if !ok {
+			return nil, false
+		}
+		return l.share(column, values[i]), true
+	})
+	if len(findings) > 0 {
+		row := rowOf(columns, values)
+		l.to.Load(l.table, keyOf(l.table, row), row)
+		return nil
+	}
+	l.to.PutDeployment(d)
+	return nil
+}
+
+func (l *loader) share(column string, value any) any {
+	text, ok := value.(string)
+	if !ok || column == "id" || column == "name" {
+		return value
+	}
+	if known, ok := l.shared[text]; ok {
+		return known
+	}
+	l.shared[text] = text
+	return text
+}
+
+// Changes lists the rows of the desired state that differ between two commits,
+// ordered by table and key. Its cost follows what differs.
+func (r *Repo) Changes(ctx context.Context, from, to string) ([]specs.RowChange, error) {
+	if from == to {
+		return nil, nil
+	}
+	s, err := r.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	return s.changes(from, to)
+}
+
+func (s *session) changes(from, to string) ([]specs.RowChange, error) {
+	tables, err := s.changedTables(from, to)
+	if err != nil {
+		return nil, err
+	}
+	var changes []specs.RowChange
+	for _, table := range tables {
+		err := s.each(func(columns []string, values []any) error {
+			changes = append(changes, changeOf(table, columns, values))
+			return nil
+		}, "SELECT * FROM dolt_diff("+quote(from)+", "+quote(to)+", "+quote(table)+")")
+		if err != nil {
+			return nil, fmt.Errorf("the changes of %s between %s and %s cannot be read: %w", table, from, to, err)
+		}
+	}
+	specs.SortChanges(changes)
+	return changes, nil
+}
+
+// changedTables asks first which tables differ at all: most commits touch one.
+func (s *session) changedTables(from, to string) ([]string, error) {
+	var tables []string
+	err := s.each(func(_ []string, values []any) error {
+		for _, v := range values { // the names before and after; one is empty for a new or dropped table
+			if name, _ := v.(string); keyColumns[name] != nil {
+				tables = append(tables, name)
+				break
+			}
+		}
+		return nil
+	}, "SELECT to_table_name, from_table_name FROM dolt_diff_summary("+quote(from)+", "+quote(to)+")")
+	if err != nil {
+		return nil, fmt.Errorf("the commits %s and %s cannot be compared; fetch first: %w", from, to, err)
+	}
+	return tables, nil
+}
+
+// changeOf reads a row of dolt_diff: to_x, from_x for every column x, and what kind.
+func changeOf(table string, columns []string, values []any) specs.RowChange {
+	from, to, kind := specs.Row{}, specs.Row{}, ""
+	for i, column := range columns {
+		if column == "diff_type" {
+			kind, _ = values[i].(string)
+			continue
+		}
+		side, name := to, strings.TrimPrefix(column, "to_")
+		if rest, ok := strings.CutPrefix(column, "from_"); ok {
+			side, name = from, rest
+		}
+		if name != "commit" && name != "commit_date" {
+			side[name] = textOf(values[i])
+		}
+	}
+	switch kind {
+	case "added":
+		return specs.RowChange{Table: table, Key: keyOf(table, to), To: to}
+	case "removed":
+		return specs.RowChange{Table: table, Key: keyOf(table, from), From: from}
+	}
+	return specs.RowChange{Table: table, Key: keyOf(table, to), From: from, To: to}
+}
+
+// Tables reads whole tables of the branch status at a commit.
+func (r *Repo) Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error) {
+	s, err := r.at(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	tables := make(map[string][]specs.Row, len(names))
+	for _, name := range names {
+		var rows []specs.Row
+		err := s.each(func(columns []string, values []any) error {
+			rows = append(rows, rowOf(columns, values))
+			return nil
+		}, "SELECT * FROM `"+strings.ReplaceAll(name, "`", "``")+"`")
+		if err != nil {
+			return nil, readError(name, commit, err)
+		}
+		tables[name] = rows
+	}
+	return tables, nil
+}
