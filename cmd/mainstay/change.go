@@ -21,9 +21,6 @@ func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []spe
 	}
 	// Query takes one statement; several that read are run as a change of nothing.
 	if reads && !strings.Contains(strings.TrimRight(o.statements, "; \n"), ";") {
-		if _, err := c.Fetch(ctx); err != nil {
-			return nil, nil, err
-		}
 		result, err := c.Query(ctx, o.branch, o.statements)
 		if err != nil {
 			return nil, nil, err

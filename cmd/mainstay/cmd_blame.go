@@ -35,9 +35,6 @@ func (a *app) blame(ctx context.Context, ref, name string) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Fetch(ctx); err != nil {
-		return err
-	}
 	found, err := c.Blame(ctx, ref, name)
 	if err != nil {
 		return err

@@ -65,9 +65,6 @@ func (a *app) branch(ctx context.Context, o branchOptions) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Fetch(ctx); err != nil {
-		return err
-	}
 	switch {
 	case o.remove != "":
 		if err := c.DeleteBranch(ctx, o.remove); err != nil {

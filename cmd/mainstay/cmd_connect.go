@@ -221,16 +221,19 @@ func writeServer(w io.Writer, doc connectDoc) error {
 		table.Row("database", doc.Database)
 	}
 	table.Row("password", "in "+doc.PasswordFile)
-	tls := ""
+	options := ""
 	if doc.CA != "" {
 		table.Row("CA", doc.CA)
-		tls = " --ssl-ca=" + quoteShell(doc.CA)
+		options += " --ssl-ca=" + quoteShell(doc.CA)
+	}
+	if doc.Database != "" {
+		options += " " + doc.Database
 	}
 	if err := table.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nMYSQL_PWD=$(cat %s) mysql --host=%s --port=%d --user=%s%s %s\n",
-		quoteShell(doc.PasswordFile), doc.Host, doc.Port, doc.User, tls, doc.Database)
+	_, err := fmt.Fprintf(w, "\nMYSQL_PWD=$(cat %s) mysql --host=%s --port=%d --user=%s%s\n",
+		quoteShell(doc.PasswordFile), doc.Host, doc.Port, doc.User, options)
 	return err
 }
 

@@ -65,9 +65,6 @@ func (a *app) diff(ctx context.Context, args []string) error {
 }
 
 func (c *client) diff(ctx context.Context, args []string) (diffDoc, error) {
-	if _, err := c.Fetch(ctx); err != nil {
-		return diffDoc{}, err
-	}
 	from, to, err := c.ends(ctx, args)
 	if err != nil {
 		return diffDoc{}, err

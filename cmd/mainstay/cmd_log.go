@@ -65,9 +65,6 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 		return err
 	}
 	defer c.Close()
-	if _, err := c.Fetch(ctx); err != nil {
-		return err
-	}
 	found, err := c.Log(ctx, o.ref, want)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/spf13/cobra"
 )
 
@@ -31,7 +32,7 @@ Dolt repository, the hub; a control plane makes the world match them.`,
 		return usagef("%w; see %s --help", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.dir, "dir", a.env("MAINSTAY_DIR", ".mainstay"), "the fleet's directory; MAINSTAY_DIR")
+	flags.StringVar(&a.dir, "dir", a.env("MAINSTAY_DIR", home.Default), "the fleet's directory; MAINSTAY_DIR")
 	flags.StringVar(&a.hub, "hub", a.getenv("MAINSTAY_HUB"), "URL of the fleet's repository, in place of the one --dir knows; MAINSTAY_HUB")
 	flags.StringVar(&a.user, "hub-user", a.env("MAINSTAY_HUB_USER", ""), "user on the hub; the password is read from MAINSTAY_HUB_PASSWORD")
 	flags.StringVarP(&a.output, "output", "o", "table", "how data is printed: table or json")

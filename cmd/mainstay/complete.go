@@ -48,9 +48,6 @@ func (a *app) completions(ctx context.Context, query string) ([]cobra.Completion
 		return nil, err
 	}
 	defer c.Close()
-	if _, err := c.Fetch(ctx); err != nil {
-		return nil, err
-	}
 	var names []cobra.Completion
 	if query == "" {
 		branches, err := c.Branches(ctx)

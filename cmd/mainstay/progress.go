@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
 // A progress tells the terminal of mainstay up what happens, a line for each
@@ -19,13 +23,16 @@ type progress struct {
 	phases map[string]string // last told, by name
 	told   map[string]bool   // findings and conditions that hold now
 	began  time.Time
-	hinted bool
-	style  render.Style
+	again  <-chan time.Time // when to look without being told; nil: never
+	// answered are the databases that were seen to answer in this run.
+	answered map[string]bool
+	hinted   bool
+	style    render.Style
 }
 
 func newProgress(f *fleet) *progress {
 	return &progress{
-		fleet: f, moved: make(chan struct{}, 1), phases: map[string]string{}, told: map[string]bool{},
+		fleet: f, moved: make(chan struct{}, 1), phases: map[string]string{}, told: map[string]bool{}, answered: map[string]bool{},
 		began: time.Now(), style: f.app.style(),
 	}
 }
@@ -45,14 +52,43 @@ func (p *progress) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-p.moved:
+		case <-p.again:
 		}
+		p.again = nil
 		s, err := p.status(ctx)
 		if err != nil {
 			p.fleet.log.Debug("no status to show", "err", err)
 			continue
 		}
-		p.tell(s)
+		p.tell(p.verified(ctx, s))
 	}
+}
+
+const (
+	// dialBound is for a port on loopback: it answers at once or not at all.
+	dialBound = 100 * time.Millisecond
+	// dialAgain is how soon a database that should answer and does not is tried again.
+	dialAgain = 200 * time.Millisecond
+)
+
+// verified believes no status that is older than this run: what served when the
+// fleet was stopped is written there as serving until the control plane has looked.
+func (p *progress) verified(ctx context.Context, s view.Status) view.Status {
+	dialer := net.Dialer{Timeout: dialBound}
+	for i, d := range s.Deployments {
+		if !d.Ready || p.answered[d.Name] {
+			continue
+		}
+		conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(d.Host, strconv.Itoa(d.Port)))
+		if err != nil {
+			s.Deployments[i].Ready, s.Deployments[i].Phase, s.Converged = false, string(plan.PhaseStarting), false
+			p.again = time.After(dialAgain)
+			continue
+		}
+		conn.Close()
+		p.answered[d.Name] = true
+	}
+	return s
 }
 
 func (p *progress) status(ctx context.Context) (view.Status, error) {
@@ -127,7 +163,7 @@ func (p *progress) hint(s view.Status) {
 	}
 	p.hinted = true
 	dir := ""
-	if at := display(p.fleet.home.Root()); at != ".mainstay" {
+	if at := display(p.fleet.home.Root()); at != home.Default {
 		dir = " --dir " + at
 	}
 	name := s.Deployments[0].Name

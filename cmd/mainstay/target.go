@@ -96,6 +96,32 @@ func (a *app) openToWrite(ctx context.Context) (*client, error) {
 }
 
 func (a *app) openAs(ctx context.Context, author repo.Author) (*client, error) {
+	c, err := a.openBare(ctx, author)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.meet(ctx); err != nil {
+		_ = c.Close() // the first error is the one to tell
+		return nil, c.target.explain(err)
+	}
+	return c, nil
+}
+
+// meet learns what is new on the hub, and refuses one that this program does not
+// understand.
+func (c *client) meet(ctx context.Context) error {
+	if _, err := c.Fetch(ctx); err != nil {
+		return err
+	}
+	err := c.CheckSchema(ctx)
+	if errors.Is(err, repo.ErrNotInitialised) {
+		return fmt.Errorf("the hub %s holds no fleet yet; make one with: mainstay init --hub %[1]s", c.target.hub)
+	}
+	return err
+}
+
+// openBare opens a clone without a look at what the hub holds.
+func (a *app) openBare(ctx context.Context, author repo.Author) (*client, error) {
 	t, err := a.target()
 	if err != nil {
 		return nil, err
@@ -120,8 +146,21 @@ func (t target) explain(err error) error {
 	if t.run == nil || t.run.SQLPort == 0 || t.home.Held() {
 		return err
 	}
-	return fmt.Errorf("the fleet in %s is not running; start it with: mainstay up --dir %s (%w)", t.home.Root(), t.home.Root(), err)
+	dir := ""
+	if at := display(t.home.Root()); at != home.Default {
+		dir = " --dir " + at
+	}
+	return notRunning{fmt.Sprintf("the fleet in %s is not running; start it with: mainstay up%s", display(t.home.Root()), dir), err}
 }
+
+// notRunning says in one sentence what a long error of the network means.
+type notRunning struct {
+	sentence string
+	err      error
+}
+
+func (e notRunning) Error() string { return e.sentence }
+func (e notRunning) Unwrap() error { return e.err }
 
 // wakeBound is short: the control plane is on this machine, and it finds a new
 // commit by itself soon after.

@@ -18,6 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Default is where a fleet lives when nothing else is said.
+const Default = ".mainstay"
+
 // A Home is one fleet's directory.
 type Home struct{ root string }
 

@@ -24,9 +24,10 @@ type Watcher struct {
 }
 
 const (
-	// watchEvery is a tenth of a second: what a person does not feel as waiting,
-	// at half a percent of a core.
-	watchEvery = 100 * time.Millisecond
+	// watchEvery is a quarter of a second: hardly a wait for a person who pushed,
+	// at half a percent of a core for both sides. Our own commands do not wait for
+	// it, as they wake the control plane themselves.
+	watchEvery = 250 * time.Millisecond
 	// dirtyAfter is how long rows lie on main before it is said: whoever edits by
 	// hand and commits at once should not set off an alarm.
 	dirtyAfter = 3 * time.Second

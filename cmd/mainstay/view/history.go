@@ -79,7 +79,9 @@ func rowLines(style render.Style, cells []specs.CellChange) []string {
 			if went {
 				v = c.From
 			}
-			parts = append(parts, c.Column+"="+value(v))
+			if told(c, v) {
+				parts = append(parts, c.Column+"="+value(v))
+			}
 		}
 		if went {
 			return []string{style.Bad("- "+row) + "  " + strings.Join(parts, " ")}
@@ -91,6 +93,20 @@ func rowLines(style render.Style, cells []specs.CellChange) []string {
 		lines = append(lines, fmt.Sprintf("%s.%s: %s -> %s", style.Busy("~ "+row), c.Column, value(c.From), value(c.To)))
 	}
 	return lines
+}
+
+// told says whether a cell of a whole row tells something that its key, or the
+// lack of a value, does not.
+func told(c specs.CellChange, v any) bool {
+	switch {
+	case v == "" || v == nil:
+		return false
+	case c.Table == specs.TableDeployments:
+		return c.Column != "name"
+	case c.Table == specs.TableSettings:
+		return c.Column == "value"
+	}
+	return true
 }
 
 // allNil says whether every old value, or every new one, is missing: then the
