@@ -30,9 +30,7 @@ func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
 }
 
 func (r *Repo) fetch(s *session) error {
-	err := r.withHub(s.ctx, func(user []any) error {
-		return s.call("dolt_fetch", append(user, "--prune", remote)...)
-	})
+	err := r.withHub(func() error { return s.call("dolt_fetch", "--prune", remote) })
 	if err != nil {
 		return fmt.Errorf("the hub %s does not answer; check that it runs and is reachable: %w", r.opts.Hub, err)
 	}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 )
 
 var schemes = []string{"file", "http", "https", "aws", "gs", "oci", "az", "oss"}
@@ -46,9 +44,7 @@ func (r *Repo) clone(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	err = r.withHub(ctx, func(user []any) error {
-		return s.call("dolt_clone", append(user, r.opts.Hub, database)...)
-	})
+	err = r.withHub(func() error { return s.call("dolt_clone", r.opts.Hub, database) })
 	switch {
 	case err == nil:
 		return nil
@@ -88,31 +84,12 @@ func (r *Repo) checkSameHub(ctx context.Context) error {
 	return nil
 }
 
-const passwordVariable = "DOLT_REMOTE_PASSWORD"
-
-// hubPassword guards the environment, which belongs to the process and not to a
-// Repo: the engine reads the hub's password from there alone.
-var hubPassword sync.Mutex
-
-// withHub runs something that dials the hub, handing it the arguments that name
-// the user. The password is in the environment only for that long, so that other
-// processes started meanwhile are the least likely to inherit it.
-func (r *Repo) withHub(_ context.Context, dial func(user []any) error) error {
-	if r.opts.User == "" {
-		return dial(nil)
+// withHub runs something that talks to the hub. After a failure of the hub's the
+// connection is dropped, so that the next use dials a hub that came back.
+func (r *Repo) withHub(talk func() error) error {
+	err := talk()
+	if err != nil && !containsAny(err, "failed to push some refs", "target has uncommitted changes") {
+		return errors.Join(err, r.link.close())
 	}
-	hubPassword.Lock()
-	defer hubPassword.Unlock()
-	before, had := os.LookupEnv(passwordVariable)
-	if err := os.Setenv(passwordVariable, r.opts.Password); err != nil {
-		return fmt.Errorf("the hub's password cannot be handed to the engine: %w", err)
-	}
-	defer func() {
-		if had {
-			_ = os.Setenv(passwordVariable, before)
-			return
-		}
-		_ = os.Unsetenv(passwordVariable)
-	}()
-	return dial([]any{"--user", r.opts.User})
+	return err
 }

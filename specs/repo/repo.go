@@ -60,6 +60,7 @@ type Repo struct {
 	connector *embedded.Connector
 	db        *sql.DB
 	lock      *os.File
+	link      *link
 	counter   atomic.Uint64 // of scratch branches
 	// mu serialises what talks to the hub or moves refs; reads run beside it.
 	mu sync.Mutex
@@ -81,7 +82,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{opts: o, lock: lock}
+	r := &Repo{opts: o, lock: lock, link: &link{user: o.User, password: o.Password}}
 	if err := r.open(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -108,6 +109,7 @@ func check(o *Options) error {
 
 func (r *Repo) open(ctx context.Context) error {
 	silence()
+	shareLinks()
 	cloned := isDir(filepath.Join(r.opts.Dir, database))
 	stampUsageEvent(filepath.Join(r.opts.Dir, database))
 	connector, err := embedded.NewConnector(embedded.Config{
@@ -134,7 +136,7 @@ func (r *Repo) open(ctx context.Context) error {
 
 // Close ends the use of the clone. Nothing is lost by it.
 func (r *Repo) Close() error {
-	var errs []error
+	errs := []error{r.link.close()}
 	if r.db != nil {
 		errs = append(errs, r.db.Close())
 	}

@@ -32,6 +32,7 @@ func (r *Repo) session(ctx context.Context) (*session, error) {
 
 // bareSession is a session before there is a database.
 func (r *Repo) bareSession(ctx context.Context) (*session, error) {
+	ctx = r.link.with(ctx)
 	conn, err := r.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("the clone in %s does not answer: %w", r.opts.Dir, explain(ctx, err))
@@ -205,9 +206,7 @@ func (r *Repo) push(s *session, scratch, branch string) error {
 }
 
 func (r *Repo) pushSpec(s *session, branch, spec string) error {
-	err := r.withHub(s.ctx, func(user []any) error {
-		return s.call("dolt_push", append(user, remote, spec)...)
-	})
+	err := r.withHub(func() error { return s.call("dolt_push", remote, spec) })
 	if err != nil {
 		return pushError(branch, err)
 	}
