@@ -52,6 +52,7 @@ func addCommands(root *cobra.Command, a *app) {
 		newConnectCommand(a),
 		newSQLCommand(a),
 		newBranchCommand(a),
+		newPlanCommand(a),
 		newDiffCommand(a),
 		newLogCommand(a),
 		newBlameCommand(a),

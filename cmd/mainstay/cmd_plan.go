@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mainstaydb/mainstay/ci"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+	"github.com/spf13/cobra"
+)
+
+func newPlanCommand(a *app) *cobra.Command {
+	var branch string
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what merging a branch would do to the world, now",
+		Long: `Shows the actions that would follow if the branch were merged into main now, with what each
+costs those who use the database: none, restart, replace (another machine, same volume) or destroy.
+Without -b it shows what is left to do for main. Nothing is changed. A branch that a check would
+refuse is shown with the reasons, and the exit code is 3.`,
+		Example: `  mainstay plan
+  mainstay plan -b bigger-orders
+  mainstay plan -b bigger-orders -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.wantOutput("table", "json"); err != nil {
+				return err
+			}
+			return a.plan(cmd.Context(), branch)
+		},
+	}
+	cmd.Flags().StringVarP(&branch, "branch", "b", "main", "the branch to look ahead for")
+	a.completeFlag(cmd, "branch")
+	return cmd
+}
+
+func (a *app) plan(ctx context.Context, branch string) error {
+	c, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	doc, err := c.plan(ctx, branch)
+	if err != nil {
+		return conflict(err)
+	}
+	if a.json() {
+		err = render.JSON(a.stdout, doc)
+	} else {
+		err = view.WritePlan(a.stdout, a.style(), doc)
+	}
+	if err == nil && doc.Refused() {
+		err = refusef("%s would be refused and change nothing", branch)
+	}
+	return err
+}
+
+func (c *client) plan(ctx context.Context, branch string) (view.Plan, error) {
+	main, err := c.Resolve(ctx, "main")
+	if err != nil {
+		return view.Plan{}, err
+	}
+	ahead, changes, err := c.ahead(ctx, branch, main)
+	if err != nil {
+		return view.Plan{}, err
+	}
+	status, err := c.Resolve(ctx, "status")
+	if err != nil {
+		return view.Plan{}, err
+	}
+	now, state, err := c.read(ctx, main, status)
+	if err != nil {
+		return view.Plan{}, err
+	}
+	doc := view.Plan{Commit: ahead, Findings: ci.Check(now, changes)}
+	if doc.ObservedAt, err = c.observedAt(ctx, status); err != nil {
+		return view.Plan{}, err
+	}
+	if doc.Refused() {
+		doc.SetPreview(plan.Preview{})
+		return doc, nil
+	}
+	desired, err := c.Snapshot(ctx, ahead)
+	if err != nil {
+		return view.Plan{}, err
+	}
+	inventory := state.Inventory()
+	doc.SetPreview(plan.Forecast(plan.Scene{
+		Now: time.Now(), Desired: desired, Deleted: deleted(now, desired, state.Entries, ahead), Entries: state.Entries,
+		Machines: inventory.Machines, Volumes: inventory.Volumes, Gaps: inventory.Gaps, Agents: state.Agents,
+	}))
+	return doc, nil
+}
+
+// ahead is the commit that main would have after a merge, known to this clone
+// alone, and what it would change.
+func (c *client) ahead(ctx context.Context, branch, main string) (string, []specs.RowChange, error) {
+	if branch == "main" {
+		return main, nil, nil
+	}
+	preview, err := c.PreviewMerge(ctx, branch, "main")
+	if err != nil {
+		return "", nil, err
+	}
+	if preview.Commit == "" {
+		return main, nil, nil
+	}
+	return preview.Commit, preview.Changes, nil
+}
+
+// deleted marks the entries whose rows would be gone, as the control plane would.
+func deleted(now, desired *specs.Snapshot, entries map[string]*plan.Entry, commit string) []plan.Entry {
+	var gone []plan.Entry
+	at := time.Now()
+	for id, row := range now.Deployments {
+		entry := entries[id]
+		if desired.Deployments[id] != nil || entry == nil {
+			continue
+		}
+		e := *entry
+		e.DeletedAt, e.DeletedIn = at, commit
+		e.DeleteAfter = at.AddDate(0, 0, row.RetentionDays)
+		gone = append(gone, e)
+	}
+	return gone
+}
+
+// observedAt is when the status that the plan is made from was written.
+func (c *client) observedAt(ctx context.Context, status string) (time.Time, error) {
+	text, err := c.cell(ctx, status, "SELECT date FROM dolt_log LIMIT 1")
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := time.Parse("2006-01-02 15:04:05.999999", text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("the time of commit %s cannot be read: %w", status, err)
+	}
+	return at, nil
+}
