@@ -24,14 +24,15 @@ import (
 
 // A server is a real dolt sql-server as hub, with a database fleet.
 type server struct {
-	url string
-	dsn string
+	dir, program string
+	url, dsn     string
+	cmd          *exec.Cmd
 }
 
 const password = "hub's pass word"
 
 // startServer runs the program until the test ends.
-func startServer(t *testing.T) server {
+func startServer(t *testing.T) *server {
 	t.Helper()
 	build := os.Getenv("MAINSTAY_TEST_BUILD")
 	if build == "" {
@@ -42,24 +43,32 @@ func startServer(t *testing.T) server {
 		sqlPort, filepath.Join(dir, "s"), filepath.Join(dir, "data"), apiPort)
 	ok(t, os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o600))
 	ok(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
-	cmd := exec.Command(filepath.Join(build, "dolt", "2.2.0", "dolt"), "sql-server", "--config", filepath.Join(dir, "config.yaml"))
-	cmd.Dir = dir
-	cmd.Env = []string{"HOME=" + dir, "DOLT_ROOT_PATH=" + dir, "DOLT_METRICS_DISABLED=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=" + password}
-	ok(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	s := server{
+	s := &server{
+		dir: dir, program: filepath.Join(build, "dolt", "2.2.0", "dolt"),
 		url: fmt.Sprintf("http://127.0.0.1:%d/fleet", apiPort),
 		dsn: fmt.Sprintf("root:%s@tcp(127.0.0.1:%d)/", password, sqlPort),
 	}
+	s.start(t)
+	t.Cleanup(s.kill)
 	s.wait(t)
 	s.exec(t, "", "CREATE DATABASE fleet")
 	return s
 }
 
-func (s server) wait(t *testing.T) {
+func (s *server) start(t *testing.T) {
+	t.Helper()
+	s.cmd = exec.Command(s.program, "sql-server", "--config", filepath.Join(s.dir, "config.yaml"))
+	s.cmd.Dir = s.dir
+	s.cmd.Env = []string{"HOME=" + s.dir, "DOLT_ROOT_PATH=" + s.dir, "DOLT_METRICS_DISABLED=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=" + password}
+	ok(t, s.cmd.Start())
+}
+
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+func (s *server) wait(t *testing.T) {
 	t.Helper()
 	db := must[*sql.DB](t)(sql.Open("mysql", s.dsn))
 	defer db.Close()
@@ -73,7 +82,7 @@ func (s server) wait(t *testing.T) {
 }
 
 // exec runs SQL on the hub as a person's client would, on a branch.
-func (s server) exec(t *testing.T, branch string, statements ...string) {
+func (s *server) exec(t *testing.T, branch string, statements ...string) {
 	t.Helper()
 	name := ""
 	if branch != "" {
@@ -95,7 +104,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func (s server) options(t *testing.T) repo.Options {
+func (s *server) options(t *testing.T) repo.Options {
 	t.Helper()
 	return repo.Options{Dir: filepath.Join(t.TempDir(), "clone"), Hub: s.url, User: "root", Password: password, Author: author}
 }
@@ -138,7 +147,7 @@ func TestHTTPHub(t *testing.T) {
 }
 
 // dirty leaves uncommitted rows on the hub's main.
-func dirty(t *testing.T, r *repo.Repo, s server) {
+func dirty(t *testing.T, r *repo.Repo, s *server) {
 	t.Helper()
 	ctx := context.Background()
 	before := heads(t, r)
@@ -242,4 +251,30 @@ func TestNewerSchema(t *testing.T) {
 	if f := s.Apply(c.Changes); len(f) != 1 || !strings.Contains(f[0].Message, "99") {
 		t.Errorf("Apply of a newer schema: %v", f)
 	}
+}
+
+// TestHubComesBack: the loop outlives its hub. After the hub is there again the
+// next fetch must work, and not wait for a connection's patience.
+func TestHubComesBack(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := startServer(t)
+	r := openWith(t, s.options(t))
+	ok(t, r.Init(ctx, orders))
+	before := heads(t, r)
+	s.kill()
+	short, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if _, err := r.Fetch(short); err == nil || !strings.Contains(err.Error(), "does not answer") {
+		t.Errorf("without a hub: %v", err)
+	}
+	if s := snapshot(t, r, before.Main); s.ByName("orders") == nil {
+		t.Error("what was fetched is gone with the hub")
+	}
+	s.start(t)
+	s.wait(t)
+	if after := heads(t, r); after != before {
+		t.Errorf("after the hub came back: %v, want %v", after, before)
+	}
+	must[string](t)(r.Publish(ctx, before.Status, []repo.Edit{claim("x", "me")}, "claim"))
 }
