@@ -126,7 +126,13 @@ func (r *Repo) open(ctx context.Context) error {
 		return openError(r.opts.Dir, err)
 	}
 	if !cloned {
-		return r.clone(ctx)
+		if err := r.clone(ctx); err != nil {
+			return err
+		}
+		return keepFromChildren()
+	}
+	if err := keepFromChildren(); err != nil {
+		return err
 	}
 	if err := r.checkSameHub(ctx); err != nil {
 		return err
