@@ -31,7 +31,7 @@ for file in "$work"/*.go; do
 done
 
 echo "check: import rules"
-"$GO" test -tags "$TAGS" -run '^TestImportRules$|^TestPackageDocs$' ./internal/rules/
+"$GO" test -tags "$TAGS" -run '^TestImportRules$|^TestPackageDocs$' .
 
 echo "check: known vulnerabilities"
 if ! "$GO" tool -modfile=tools/dev/go.mod govulncheck -tags "$TAGS" ./... >"$work/vuln" 2>&1; then
