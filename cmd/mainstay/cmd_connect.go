@@ -45,13 +45,15 @@ line. The name hub is the embedded hub itself.`,
 			if err := a.wantOutput("table", "json"); err != nil {
 				return err
 			}
+			if o.print && o.statement != "" {
+				return usagef("--print tells how to connect and --execute does; give one of them")
+			}
 			o.name = args[0]
 			return a.connect(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.statement, "execute", "e", "", "run this SQL, print what it gives, and end")
 	cmd.Flags().BoolVar(&o.print, "print", false, "print where the database is and how to connect")
-	cmd.MarkFlagsMutuallyExclusive("execute", "print")
 	return cmd
 }
 

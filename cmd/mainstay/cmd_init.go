@@ -38,9 +38,13 @@ func (a *app) init(ctx context.Context, migrate bool) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.openBare(ctx, author)
+	t, err := a.target()
 	if err != nil {
 		return err
+	}
+	c, err := t.open(ctx, author)
+	if err != nil {
+		return t.explain(err)
 	}
 	defer c.Close()
 	if migrate {

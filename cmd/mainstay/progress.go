@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -171,13 +172,26 @@ func (p *progress) hint(s view.Status) {
 	for _, command := range []string{
 		"status",
 		fmt.Sprintf(`connect %s -e "SELECT dolt_version()"`, name),
-		`sql -m "add a database" "INSERT INTO deployments (name) VALUES ('playground')"`,
+		fmt.Sprintf(`sql -m "add a database" "INSERT INTO deployments (name) VALUES ('%s')"`, unused(s)),
 		fmt.Sprintf(`sql -m "debug %[1]s" "REPLACE INTO settings SELECT id, 'log_level', 'debug' FROM deployments WHERE name = '%[1]s'"`, name),
 		"log",
 	} {
 		p.say("  %s%s %s\n", p.program(), dir, command)
 	}
 	p.say("\n")
+}
+
+// unused is a name that the offered line can add.
+func unused(s view.Status) string {
+	const name = "playground"
+	if _, taken := s.Only(name); !taken {
+		return name
+	}
+	for n := 2; ; n++ {
+		if next := fmt.Sprintf("%s-%d", name, n); !slices.ContainsFunc(s.Deployments, func(d view.Deployment) bool { return d.Name == next }) {
+			return next
+		}
+	}
 }
 
 // program is how this program was called, so that the lines can be copied.

@@ -96,7 +96,14 @@ func (a *app) openToWrite(ctx context.Context) (*client, error) {
 }
 
 func (a *app) openAs(ctx context.Context, author repo.Author) (*client, error) {
-	c, err := a.openBare(ctx, author)
+	t, err := a.target()
+	if err != nil {
+		return nil, err
+	}
+	if err := reach(ctx, t.hub, t.patience()); err != nil {
+		return nil, t.explain(err)
+	}
+	c, err := t.open(ctx, author)
 	if err != nil {
 		return nil, err
 	}
@@ -120,12 +127,8 @@ func (c *client) meet(ctx context.Context) error {
 	return err
 }
 
-// openBare opens a clone without a look at what the hub holds.
-func (a *app) openBare(ctx context.Context, author repo.Author) (*client, error) {
-	t, err := a.target()
-	if err != nil {
-		return nil, err
-	}
+// open opens a clone without a look at what the hub holds.
+func (t target) open(ctx context.Context, author repo.Author) (*client, error) {
 	seat, err := home.TakeSeat(t.seats)
 	if err != nil {
 		return nil, err
@@ -139,6 +142,13 @@ func (a *app) openBare(ctx context.Context, author repo.Author) (*client, error)
 }
 
 func (c *client) Close() error { return errors.Join(c.Repo.Close(), c.seat.Close()) }
+
+func (t target) patience() time.Duration {
+	if t.run != nil && t.run.SQLPort != 0 && t.home.Held() {
+		return reachAgain
+	}
+	return 0 // nobody is there to start it again
+}
 
 // explain names the likely reason that an embedded hub cannot be reached: nobody
 // started it.
