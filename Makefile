@@ -30,18 +30,18 @@ build: programs $(NEW) $(OLD) ## build mainstay, mainstay-agent and the two Dolt
 programs:
 	@mkdir -p $(BIN)
 	@test -x $(BIN)/mainstay || echo "building mainstay (the first time links Dolt and takes some minutes)"
-	@$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS) -X main.buildVersion=$(VERSION)" -o $(BIN)/mainstay ./cmd/mainstay
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-agent ./cmd/mainstay-agent
+	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS) -X main.buildVersion=$(VERSION)" -o $(BIN)/mainstay ./cmd/mainstay
+	@CGO_ENABLED=0 $(GO) build -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-agent ./cmd/mainstay-agent
 
 $(NEW): tools/go.mod tools/go.sum
 	@echo "building dolt 2.2.0 (the first time takes some minutes)"
 	@mkdir -p $(@D)
-	@cd tools && $(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
+	@cd tools && $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
 
 $(OLD): tools/older/go.mod tools/older/go.sum
 	@echo "building dolt 1.86.4, the older release that upgrades start from (the first time takes some minutes)"
 	@mkdir -p $(@D)
-	@cd tools/older && $(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
+	@cd tools/older && $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
 
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
