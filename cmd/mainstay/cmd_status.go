@@ -125,31 +125,21 @@ func (a *app) statusText() view.StatusText {
 const watchEvery = 250 * time.Millisecond
 
 // watchStatus redraws in place on a terminal. Elsewhere it prints the status each
-// time it changed, as JSON one document a line's worth at a time.
+// time it changed. A hub that is away for a moment is told of and asked again.
 func (a *app) watchStatus(ctx context.Context, c *client, o statusOptions) error {
-	live := render.NewLive(a.stdout)
-	terminal := render.IsTerminal(a.stdout) && !a.json()
-	var last string
+	show := a.statusPrinter()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for {
+	for seen := false; ; seen = true {
 		s, err := c.statusAt(ctx, o)
-		if err != nil {
-			return a.endOfWatch(ctx, err)
+		switch {
+		case ctx.Err() != nil:
+			return nil // Ctrl-C is how a watch ends
+		case err != nil && !seen:
+			return err
 		}
-		if terminal {
-			var b bytes.Buffer
-			if err := a.statusText().Write(&b, s); err != nil {
-				return err
-			}
-			if err := live.Draw(b.String()); err != nil {
-				return err
-			}
-		} else if now := fmt.Sprintf("%+v", s); now != last {
-			last = now
-			if err := a.writeStatus(s); err != nil {
-				return err
-			}
+		if err := show(s, err); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -159,10 +149,37 @@ func (a *app) watchStatus(ctx context.Context, c *client, o statusOptions) error
 	}
 }
 
-// endOfWatch lets a person's Ctrl-C be no failure.
-func (a *app) endOfWatch(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// statusPrinter shows one status after the other, or why there is none.
+func (a *app) statusPrinter() func(view.Status, error) error {
+	if render.IsTerminal(a.stdout) && !a.json() {
+		return a.liveStatus()
 	}
-	return err
+	var last string
+	return func(s view.Status, failed error) error {
+		now := fmt.Sprintf("%+v %v", s, failed)
+		if now == last {
+			return nil
+		}
+		last = now
+		if failed != nil {
+			fmt.Fprintf(a.stderr, "mainstay: %s\n", sentence(failed))
+			return nil
+		}
+		return a.writeStatus(s)
+	}
+}
+
+func (a *app) liveStatus() func(view.Status, error) error {
+	live := render.NewLive(a.stdout)
+	var last bytes.Buffer // stays on the screen while there is nothing newer
+	return func(s view.Status, failed error) error {
+		if failed != nil {
+			return live.Draw(a.style().Bad("! "+sentence(failed)) + "\n\n" + last.String())
+		}
+		last.Reset()
+		if err := a.statusText().Write(&last, s); err != nil {
+			return err
+		}
+		return live.Draw(last.String())
+	}
 }
