@@ -147,6 +147,9 @@ func (a *app) writeChanged(ctx context.Context, c *client, o sqlOptions, changed
 		fmt.Fprintln(a.stderr, render.Visible(f.String()))
 	}
 	if changed.Commit == "" {
+		if len(results(changed.Results)) == 0 {
+			fmt.Fprintln(a.stderr, "nothing changed: there is no commit to make")
+		}
 		return nil
 	}
 	style := a.style()

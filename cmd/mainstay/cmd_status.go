@@ -63,6 +63,11 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.at != "" && !a.json() {
+		text := a.statusText()
+		text.Now = time.Time{} // how long ago is not a question about the past
+		return text.Write(a.stdout, s)
+	}
 	return a.writeStatus(s)
 }
 

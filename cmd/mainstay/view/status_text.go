@@ -16,7 +16,7 @@ import (
 type StatusText struct {
 	Style render.Style
 	Wide  bool // with what resources are called
-	Now   time.Time
+	Now   time.Time // zero: nothing is said about how long
 }
 
 // Write prints the status: what stands in the way first, then the deployments,
@@ -112,7 +112,7 @@ func (t StatusText) writeReasons(w io.Writer, s Status) error {
 				continue
 			}
 			since := ""
-			if !c.Since.IsZero() {
+			if !c.Since.IsZero() && !t.Now.IsZero() {
 				since = t.Style.Dim(" (for " + Age(t.Now.Sub(c.Since)) + ")")
 			}
 			fmt.Fprintf(&b, "%s: %s: %s%s\n", d.Name, c.Type, render.Visible(c.Message), since)
