@@ -15,7 +15,7 @@ import (
 // A StatusText says how a status is shown to people.
 type StatusText struct {
 	Style render.Style
-	Wide  bool // with what resources are called
+	Wide  bool      // with what resources are called
 	Now   time.Time // zero: nothing is said about how long
 }
 
