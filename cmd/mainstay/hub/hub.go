@@ -74,6 +74,9 @@ func (h *Hub) SQLPort() int { return h.ports.SQL }
 // serves after a tenth of a second.
 const startBound = time.Minute
 
+// Files is the directory in which the hub writes with every commit.
+func (h *Hub) Files() string { return filepath.Join(h.cfg.Dir, "data", Database, ".dolt", "noms") }
+
 // Start finds the hub running or starts it, and returns when it answers.
 func (h *Hub) Start(ctx context.Context) error {
 	running, err := h.find()

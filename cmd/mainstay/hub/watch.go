@@ -11,8 +11,10 @@ import (
 // A Watcher learns from the embedded hub, over one SQL connection, when a branch
 // moves and when somebody left rows uncommitted on main. A query costs the hub
 // and us about half a millisecond together, a fetch twenty times that: that is
-// why the control plane is woken by this and not by fetching all the time.
+// why the control plane is woken by this and not by fetching all the time. It asks
+// when the hub's files change, and now and then anyway.
 type Watcher struct {
+	Files    string // directory that the hub writes every commit to
 	Port     int
 	Password string
 	Log      *slog.Logger
@@ -24,10 +26,12 @@ type Watcher struct {
 }
 
 const (
-	// watchEvery is a quarter of a second: hardly a wait for a person who pushed,
-	// at half a percent of a core for both sides. Our own commands do not wait for
-	// it, as they wake the control plane themselves.
-	watchEvery = 250 * time.Millisecond
+	// watchEvery is for what the files did not tell: a second costs a tenth of a
+	// percent of a core for both sides.
+	watchEvery = time.Second
+	// settleFor is how long a writing hub is let write before it is asked: a push is
+	// several writes, and a bulk load thousands.
+	settleFor = 10 * time.Millisecond
 	// dirtyAfter is how long rows lie on main before it is said: whoever edits by
 	// hand and commits at once should not set off an alarm.
 	dirtyAfter = 3 * time.Second
@@ -45,16 +49,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 	defer db.Close()
 	db.SetMaxOpenConns(1)
 	seen := &sight{watcher: w, heads: map[string]string{}}
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
+	files := newFileWatch(w.Files, w.Log)
+	defer files.close()
 	for {
 		if err := seen.look(ctx, db); err != nil && ctx.Err() == nil {
 			w.Log.Debug("the hub did not answer", "err", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !files.wait(ctx, watchEvery) {
 			return nil
-		case <-tick.C:
 		}
 	}
 }

@@ -12,7 +12,7 @@ func TestWatcherTellsOfMovesAndForgottenRows(t *testing.T) {
 	h := start(t, testConfig(t))
 	moved, dirty := make(chan string, 100), make(chan string, 100)
 	w := &Watcher{
-		Port: h.SQLPort(), Password: h.cfg.Password, Log: h.cfg.Log,
+		Files: h.Files(), Port: h.SQLPort(), Password: h.cfg.Password, Log: h.cfg.Log,
 		Moved: func(branch, commit string) { moved <- branch + " " + commit },
 		Dirty: func(message string) { dirty <- message },
 	}

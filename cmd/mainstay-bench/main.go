@@ -1,0 +1,63 @@
+// Command mainstay-bench measures Mainstay against what one would do by hand: how
+// long planning takes at growing sizes, how long a merged row needs to become a
+// serving database, and what an idle fleet costs. It prints Markdown.
+//
+// Figures of one run are compared with figures of the same run: machines differ
+// and are noisy, ratios hold.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A suite is what all measurements share.
+type suite struct {
+	build string // directory with bin/ and dolt/
+	dir   string // scratch
+	fleet int    // deployments in the measurements with real servers
+	pairs int    // repetitions of what is measured against a bare server
+	idle  time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "mainstay-bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var s suite
+	only := flag.String("only", "plan,serve,fleet", "which to run")
+	flag.StringVar(&s.build, "build", "build", "directory that make build wrote")
+	flag.IntVar(&s.fleet, "fleet", 50, "deployments to start from one commit")
+	flag.IntVar(&s.pairs, "pairs", 9, "repetitions against a bare server")
+	flag.DurationVar(&s.idle, "idle", time.Minute, "how long to watch an idle fleet")
+	flag.Parse()
+	var err error
+	if s.build, err = filepath.Abs(s.build); err != nil {
+		return err
+	}
+	if s.dir, err = os.MkdirTemp("", "mainstay-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.dir)
+	if strings.Contains(*only, "plan") {
+		if err := s.planning(ctx); err != nil {
+			return fmt.Errorf("planning: %w", err)
+		}
+	}
+	if strings.Contains(*only, "serve") || strings.Contains(*only, "fleet") {
+		return s.serving(ctx, strings.Contains(*only, "serve"), strings.Contains(*only, "fleet"))
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
+)
+
+// patience bounds every wait for a server: fifty of them need some ten seconds on
+// two cores.
+const patience = time.Minute
+
+// A running is a fleet under mainstay up, with a connection to its hub.
+type running struct {
+	dir     string
+	cmd     *exec.Cmd
+	hub     *sql.DB
+	secrets *secrets.Dir
+	hubPort int
+}
+
+// up starts a fleet without its example.
+func (s *suite) up(ctx context.Context) (*running, error) {
+	r := &running{dir: filepath.Join(s.dir, "fleet")}
+	r.cmd = exec.CommandContext(ctx, filepath.Join(s.build, "bin", "mainstay"), "up", "--dir", r.dir, "--versions-dir", filepath.Join(s.build, "dolt"))
+	r.cmd.Cancel = func() error { return r.cmd.Process.Signal(syscall.SIGTERM) }
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	return r, r.connect(ctx)
+}
+
+func (r *running) connect(ctx context.Context) error {
+	var run struct {
+		PasswordFile string `json:"password_file"`
+		SQLPort      int    `json:"sql_port"`
+	}
+	if err := until(ctx, "mainstay up is there", func() error {
+		data, err := os.ReadFile(filepath.Join(r.dir, "run.json"))
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, &run)
+	}); err != nil {
+		return err
+	}
+	password, err := os.ReadFile(run.PasswordFile)
+	if err != nil {
+		return err
+	}
+	r.hubPort = run.SQLPort
+	if r.hub, err = dial(run.SQLPort, strings.TrimSpace(string(password)), "fleet"); err != nil {
+		return err
+	}
+	if r.secrets, err = secrets.OpenDir(filepath.Join(r.dir, "secrets")); err != nil {
+		return err
+	}
+	if err := r.commit(ctx, "UPDATE deployments SET protected = false"); err != nil {
+		return err
+	}
+	return r.commit(ctx, "DELETE FROM deployments")
+}
+
+// commit changes main on the hub, as a MySQL client does.
+func (r *running) commit(ctx context.Context, statements ...string) error {
+	conn, err := r.hub.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, s := range append(statements, "CALL dolt_commit('-a', '-m', 'bench', '--author', 'bench <bench@localhost>')") {
+		if _, err := conn.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
+func (r *running) id(ctx context.Context, name string) (id string, err error) {
+	err = r.hub.QueryRowContext(ctx, "SELECT id FROM deployments WHERE name = ?", name).Scan(&id)
+	return id, err
+}
+
+// firstEffect waits for the launch: the machine's directory.
+func (r *running) firstEffect(ctx context.Context, before int) error {
+	return until(ctx, "a machine is launched", func() error {
+		machines, err := os.ReadDir(filepath.Join(r.dir, "cloud", "machines"))
+		if err != nil || len(machines) <= before {
+			return fmt.Errorf("%d machines: %w", len(machines), err)
+		}
+		return nil
+	})
+}
+
+func (r *running) machines() int {
+	machines, _ := os.ReadDir(filepath.Join(r.dir, "cloud", "machines"))
+	return len(machines)
+}
+
+// serves waits until a deployment answers SELECT 1 with its own password.
+func (r *running) serves(ctx context.Context, id string) error {
+	password, err := secrets.Password(ctx, r.secrets, id)
+	if err != nil {
+		return err
+	}
+	var port int
+	if err := until(ctx, "it has a machine", func() (err error) {
+		port, err = r.port(id)
+		return err
+	}); err != nil {
+		return err
+	}
+	return answers(ctx, port, password)
+}
+
+// port reads where a deployment's database will answer from its machine's own
+// configuration: the branch status tells it too, a moment later.
+func (r *running) port(id string) (int, error) {
+	volumes, err := filepath.Glob(filepath.Join(r.dir, "cloud", "machines", "*", "volume", "volume.json"))
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range volumes {
+		if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), id) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(file)), "machine.json"))
+		if err != nil {
+			return 0, err
+		}
+		var machine struct {
+			Port int `json:"sql_port"`
+		}
+		return machine.Port, json.Unmarshal(data, &machine)
+	}
+	return 0, fmt.Errorf("no machine has the volume of %s", id)
+}
+
+func (r *running) stop() error {
+	r.hub.Close()
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return r.cmd.Wait()
+}
+
+func (s *suite) serving(ctx context.Context, one, many bool) error {
+	r, err := s.up(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.stop()
+	if one {
+		if err := s.one(ctx, r); err != nil {
+			return fmt.Errorf("one deployment: %w", err)
+		}
+	}
+	if many {
+		if err := s.many(ctx, r); err != nil {
+			return fmt.Errorf("a fleet: %w", err)
+		}
+		return s.idling(ctx, r)
+	}
+	return nil
+}
+
+// one measures a single row against a bare server, in turns.
+func (s *suite) one(ctx context.Context, r *running) error {
+	var effect, serve, bare []time.Duration
+	for i := range s.pairs {
+		b, stop, err := s.bareServer(ctx, 12000+i)
+		if err != nil {
+			return err
+		}
+		stop()
+		bare = append(bare, b)
+		name, before := fmt.Sprintf("one-%d", i), r.machines()
+		if err := r.commit(ctx, fmt.Sprintf("INSERT INTO deployments (name) VALUES ('%s')", name)); err != nil {
+			return err
+		}
+		start := time.Now()
+		id, err := r.id(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := r.firstEffect(ctx, before); err != nil {
+			return err
+		}
+		effect = append(effect, time.Since(start))
+		if err := r.serves(ctx, id); err != nil {
+			return err
+		}
+		serve = append(serve, time.Since(start))
+	}
+	fmt.Printf("| one deployment, %d times in turns | median (range) | times a bare server |\n|---|---|---|\n", s.pairs)
+	b := median(bare)
+	fmt.Printf("| bare `dolt sql-server`, started by hand, to `SELECT 1` | %s | 1 |\n", spread(bare))
+	fmt.Printf("| commit on the hub to first effect | %s | %.2f |\n", spread(effect), ratio(median(effect), b))
+	fmt.Printf("| commit on the hub to `SELECT 1` over TLS | %s | %.2f |\n\n", spread(serve), ratio(median(serve), b))
+	return nil
+}
+
+// many measures one commit of many rows against a loop that starts bare servers
+// two at a time.
+func (s *suite) many(ctx context.Context, r *running) error {
+	loop, err := s.bareLoop(ctx)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := range s.fleet {
+		names = append(names, fmt.Sprintf("('many-%d')", i))
+	}
+	if err := r.commit(ctx, "INSERT INTO deployments (name) VALUES "+strings.Join(names, ", ")); err != nil {
+		return err
+	}
+	start := time.Now()
+	for i := range s.fleet {
+		id, err := r.id(ctx, fmt.Sprintf("many-%d", i))
+		if err != nil {
+			return err
+		}
+		if err := r.serves(ctx, id); err != nil {
+			return err
+		}
+	}
+	took := time.Since(start)
+	fmt.Printf("| %d deployments | time | times the loop |\n|---|---|---|\n", s.fleet)
+	fmt.Printf("| a loop that starts bare servers, two at a time | %s | 1 |\n", ms(loop))
+	fmt.Printf("| one commit until all answer `SELECT 1` over TLS | %s | %.2f |\n\n", ms(took), ratio(took, loop))
+	return nil
+}
+
+// bareLoop leaves its servers running until it is over, as a loop in a shell does.
+func (s *suite) bareLoop(ctx context.Context) (time.Duration, error) {
+	stops := make([]func(), s.fleet)
+	start := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2)
+	for i := range s.fleet {
+		group.Go(func() (err error) {
+			_, stops[i], err = s.bareServer(ctx, 13000+i)
+			return err
+		})
+	}
+	err := group.Wait()
+	took := time.Since(start)
+	for _, stop := range stops {
+		if stop != nil {
+			stop()
+		}
+	}
+	return took, err
+}
