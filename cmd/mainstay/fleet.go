@@ -68,6 +68,9 @@ func (f *fleet) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := home.WriteFile(f.home.CA(), f.plane.CA()); err != nil {
+		return err
+	}
 	return f.home.WriteRun(home.Run{
 		PID: os.Getpid(), Hub: f.hub.URL(), User: hub.User, PasswordFile: f.passwordFile(), SQLPort: f.hub.SQLPort(),
 		HTTP: f.plane.Address(), Secrets: f.home.Secrets(), Cloud: f.home.Cloud(),
@@ -125,7 +128,7 @@ func (f *fleet) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	show := newProgress(f)
 	watcher := &hub.Watcher{
-		Port: f.hub.SQLPort(), Password: f.password, Log: f.log,
+		Files: f.hub.Files(), Port: f.hub.SQLPort(), Password: f.password, Log: f.log,
 		Moved: func(branch, _ string) {
 			if branch == "main" {
 				f.plane.Wake()
