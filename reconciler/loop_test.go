@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +21,18 @@ import (
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
+
+func TestMain(m *testing.M) {
+	// The engine reads its user's configuration: not that of whoever runs the tests.
+	root, err := os.MkdirTemp("", "loop-test")
+	if err != nil {
+		panic(err)
+	}
+	os.Setenv("DOLT_ROOT_PATH", root)
+	code := m.Run()
+	os.RemoveAll(root)
+	os.Exit(code)
+}
 
 // A bench is a hub on disk, a person's clone of it, and a world.
 type bench struct {

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -34,4 +35,22 @@ func stampUsageEvent(clone string) {
 	if err := os.WriteFile(file, nil, 0o600); err == nil {
 		_ = os.Chtimes(file, time.Now(), time.Now())
 	}
+}
+
+// engineRoot names where the engine looks for its user's configuration.
+const engineRoot = "DOLT_ROOT_PATH"
+
+// giveEngineRoot keeps the engine out of the home directory of whoever runs this
+// program. It would write a configuration there, and a push fails without one: a
+// service account has no home. The environment is the engine's only switch for
+// it; programs that this process starts get an environment of their own.
+func giveEngineRoot(dir string) error {
+	if os.Getenv(engineRoot) != "" {
+		return nil
+	}
+	root := filepath.Join(dir, ".engine")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return fmt.Errorf("the engine's directory %s cannot be made: %w", root, err)
+	}
+	return os.Setenv(engineRoot, root)
 }

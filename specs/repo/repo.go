@@ -110,6 +110,9 @@ func check(o *Options) error {
 func (r *Repo) open(ctx context.Context) error {
 	silence()
 	shareLinks()
+	if err := giveEngineRoot(r.opts.Dir); err != nil {
+		return err
+	}
 	cloned := isDir(filepath.Join(r.opts.Dir, database))
 	stampUsageEvent(filepath.Join(r.opts.Dir, database))
 	connector, err := embedded.NewConnector(embedded.Config{
