@@ -13,10 +13,10 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
-// maxEffects is how many deployments are worked on at one time. Most actions wait
-// for somebody else's answer; more than this would only queue at the cloud's own
-// rate limits.
-const maxEffects = 16
+// maxEffects is how many deployments are worked on at one time. Actions wait for
+// somebody else's answer nearly all of their time; a cloud's own limits are its
+// adapter's to keep.
+const maxEffects = 64
 
 // timeouts bound each kind of action. A timeout is no failure of the action: its
 // result is not known, and the next look tells.

@@ -13,13 +13,7 @@ import (
 // idling measures what a fleet at rest costs: the control plane's processor time,
 // the hub's, and commits on status.
 func (s *suite) idling(ctx context.Context, r *running) error {
-	if err := until(ctx, "the fleet is at rest", func() error {
-		var claims int
-		if err := r.hub.QueryRowContext(ctx, "SELECT count(*) FROM `fleet/status`.claims").Scan(&claims); err != nil || claims > 0 {
-			return fmt.Errorf("%d claims: %w", claims, err)
-		}
-		return nil
-	}); err != nil {
+	if err := r.rest(ctx); err != nil {
 		return err
 	}
 	hub, err := r.hubPID()
@@ -51,6 +45,17 @@ func (s *suite) idling(ctx context.Context, r *running) error {
 	fmt.Printf("| hub (`dolt sql-server`) | %.2f %% of one core |\n", percent(cpu(hub)-hubBefore, took))
 	fmt.Printf("| commits on `status` | %d |\n\n", after-commits)
 	return nil
+}
+
+// rest waits until nothing is under way and everything is recorded.
+func (r *running) rest(ctx context.Context) error {
+	return until(ctx, "the fleet is at rest", func() error {
+		var claims int
+		if err := r.hub.QueryRowContext(ctx, "SELECT count(*) FROM `fleet/status`.claims").Scan(&claims); err != nil || claims > 0 {
+			return fmt.Errorf("%d claims: %w", claims, err)
+		}
+		return nil
+	})
 }
 
 func (r *running) statusCommits(ctx context.Context) (n int, err error) {

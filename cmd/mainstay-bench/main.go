@@ -42,6 +42,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&s.fleet, "fleet", 50, "deployments to start from one commit")
 	flag.IntVar(&s.pairs, "pairs", 9, "repetitions against a bare server")
 	flag.DurationVar(&s.idle, "idle", time.Minute, "how long to watch an idle fleet")
+	keep := flag.Bool("keep", false, "keep the scratch directory, to look at logs")
 	flag.Parse()
 	var err error
 	if s.build, err = filepath.Abs(s.build); err != nil {
@@ -50,7 +51,11 @@ func run(ctx context.Context) error {
 	if s.dir, err = os.MkdirTemp("", "mainstay-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(s.dir)
+	if *keep {
+		fmt.Fprintln(os.Stderr, "scratch:", s.dir)
+	} else {
+		defer os.RemoveAll(s.dir)
+	}
 	if strings.Contains(*only, "plan") {
 		if err := s.planning(ctx); err != nil {
 			return fmt.Errorf("planning: %w", err)

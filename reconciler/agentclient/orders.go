@@ -58,7 +58,7 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 		return c.failed("enrol", machineID, err)
 	}
 	c.log.Info("agent enrolled", "machine", machineID)
-	return nil
+	return c.call(ctx, "ask", machineID, callTimeout, func(context.Context, agentpb.AgentClient) error { return nil })
 }
 
 // dialToHeal connects also to an agent that has no certificate yet or an old
@@ -158,7 +158,8 @@ func (c *Client) Stop(ctx context.Context, machineID string, generation int64) e
 }
 
 // call gives an order over the watcher's channel, or over a new one where there
-// is none just now.
+// is none just now. When it returns the report is one from after the order: a
+// decision made on an older one would give the order again.
 func (c *Client) call(ctx context.Context, doing, machineID string, timeout time.Duration, do func(context.Context, agentpb.AgentClient) error) error {
 	w, address, err := c.find(machineID)
 	if err != nil {
@@ -166,15 +167,27 @@ func (c *Client) call(ctx context.Context, doing, machineID string, timeout time
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	order := func(ch *channel) error {
+		agent := agentpb.NewAgentClient(ch)
+		if err := do(ctx, agent); err != nil {
+			return err
+		}
+		status, err := poll(ctx, agent, 0, 0)
+		if err != nil {
+			return err
+		}
+		c.report(w, reportOf(status))
+		return nil
+	}
 	if ch := w.live(); ch != nil {
-		return c.failed(doing, machineID, do(ctx, agentpb.NewAgentClient(ch)))
+		return c.failed(doing, machineID, order(ch))
 	}
 	ch, err := dial(ctx, address, tlsConfig(c.opts.CA, c.verify(machineID)))
 	if err != nil {
 		return c.failed(doing, machineID, err)
 	}
 	defer ch.Close()
-	return c.failed(doing, machineID, do(ctx, agentpb.NewAgentClient(ch)))
+	return c.failed(doing, machineID, order(ch))
 }
 
 func (c *Client) find(machineID string) (w *watcher, address string, err error) {
