@@ -150,7 +150,7 @@ func (t target) writeCA(pem []byte) (string, error) {
 	if pem == nil {
 		return "", nil
 	}
-	path := filepath.Join(t.home.Root(), "ca.pem")
+	path := t.home.CA()
 	if old, err := os.ReadFile(path); err == nil && string(old) == string(pem) {
 		return path, nil
 	}

@@ -122,7 +122,10 @@ func untilSignal(ctx context.Context) (running, hurry context.Context, stop func
 	running, end := context.WithCancel(ctx)
 	hurry, endAtOnce := context.WithCancel(context.WithoutCancel(ctx))
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	// A terminal that is closed is a way to end it too, and what is then printed to
+	// nobody must not be: without this a write to a closed pipe is the end.
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
 		for _, f := range []context.CancelFunc{end, endAtOnce} {

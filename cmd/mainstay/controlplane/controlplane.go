@@ -44,6 +44,7 @@ type Config struct {
 // A Plane is one control plane.
 type Plane struct {
 	cfg      Config
+	ca       *secrets.CA
 	cloud    *local.Cloud
 	agents   *agentclient.Client
 	loop     *reconciler.Reconciler
@@ -73,11 +74,14 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 		Store: repostore.Store{Repo: cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check,
 		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll,
 	})
-	return &Plane{cfg: cfg, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
+	return &Plane{cfg: cfg, ca: ca, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
 }
 
 // Address is where the HTTP side listens.
 func (p *Plane) Address() string { return p.listener.Addr().String() }
+
+// CA is the certificate of the fleet's authority, PEM.
+func (p *Plane) CA() []byte { return p.ca.PEM() }
 
 // Wake asks for a look at the hub soon.
 func (p *Plane) Wake() { p.loop.Wake() }

@@ -153,6 +153,7 @@ func TestBadInputOnAFleet(t *testing.T) {
 
 	f.sub("purge", func(t *testing.T) {
 		f.refused(2, []string{"--yes"}, "down", "--purge")
+		f.open("orders") // leaves the CA's file, which goes too
 		f.do("down", "--purge", "--yes")
 		if _, err := os.Stat(f.dir); !os.IsNotExist(err) {
 			t.Errorf("the directory is still there: %v", err)

@@ -80,8 +80,12 @@ func build(t *testing.T) string {
 // tests may matter.
 func environment(t *testing.T) []string {
 	t.Helper()
+	return environmentIn(t.TempDir())
+}
+
+func environmentIn(home string) []string {
 	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TZ=UTC", "LC_ALL=C.UTF-8", "GIT_CONFIG_GLOBAL=/dev/null",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TZ=UTC", "LC_ALL=C.UTF-8", "GIT_CONFIG_GLOBAL=/dev/null",
 		"MAINSTAY_AUTHOR=Ada Tester <ada@example.org>",
 	}
 }
@@ -119,13 +123,23 @@ func (f *fleet) launch(args ...string) {
 	f.t.Helper()
 	f.out = &output{}
 	f.up = exec.Command(program(f.t), append([]string{"up", "--dir", f.dir, "--log-level", "debug"}, args...)...)
-	f.up.Env = environment(f.t)
+	f.up.Env = environmentIn(f.home()) // lives longer than the part that starts it
 	f.up.Stdout, f.up.Stderr = f.out, f.out
 	// Its own group, as from a shell: a signal to the test is not one to the fleet.
 	f.up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := f.up.Start(); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// home is a home directory that is there for as long as the fleet.
+func (f *fleet) home() string {
+	f.t.Helper()
+	dir := filepath.Join(filepath.Dir(f.dir), "home")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	return dir
 }
 
 // signal sends a signal to mainstay up and waits for its end.
@@ -310,13 +324,11 @@ func (f *fleet) hubPassword() string {
 // doltIn runs the dolt CLI in a directory, as somebody who may use the hub.
 func (f *fleet) doltIn(dir string, args ...string) string {
 	f.t.Helper()
-	cmd := exec.Command(dolt(f.t, "2.2.0"), args...)
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, dolt(f.t, "2.2.0"), args...)
 	cmd.Dir = dir
-	root := filepath.Join(filepath.Dir(f.dir), "dolt-cli")
-	if err := os.MkdirAll(root, 0o700); err != nil {
-		f.t.Fatal(err)
-	}
-	cmd.Env = append(environment(f.t), "DOLT_ROOT_PATH="+root, "DOLT_REMOTE_PASSWORD="+f.hubPassword(), "DOLT_METRICS_DISABLED=1")
+	cmd.Env = append(environmentIn(f.home()), "DOLT_REMOTE_PASSWORD="+f.hubPassword(), "DOLT_METRICS_DISABLED=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		f.t.Fatalf("dolt %s: %v: %s", strings.Join(args, " "), err, out)

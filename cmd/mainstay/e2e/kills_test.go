@@ -96,6 +96,15 @@ func TestKills(t *testing.T) {
 		f.converged()
 		f.holds("orders")
 	})
+
+	f.sub("a terminal that is closed stops all in order", func(t *testing.T) {
+		if err := f.signal(syscall.SIGHUP); err != nil {
+			t.Errorf("mainstay up did not end well: %v", err)
+		}
+		if left := pids(f.dir); len(left) != 0 {
+			t.Errorf("processes are left: %v", left)
+		}
+	})
 }
 
 // machinesOf are the machines that were made for a deployment.

@@ -52,6 +52,9 @@ func (h Home) Clients() string { return filepath.Join(h.root, "clients") }
 // Secrets is the secret store's directory.
 func (h Home) Secrets() string { return filepath.Join(h.root, "secrets") }
 
+// CA is where clients find the fleet's certificate authority. It is public.
+func (h Home) CA() string { return filepath.Join(h.root, "ca.pem") }
+
 // Log is where a control plane in the foreground writes its log.
 func (h Home) Log() string { return filepath.Join(h.root, "mainstay.log") }
 
