@@ -163,7 +163,10 @@ func (e *effects) act(ctx context.Context, a plan.Action, batches map[string]*ba
 // launch sends the batch's request once and takes this action's machine from the
 // answer.
 func (e *effects) launch(ctx context.Context, a plan.Action, b *batch, res *result) error {
-	b.once.Do(func() { b.machines, b.err = e.cloud.Launch(ctx, b.actions) })
+	b.once.Do(func() {
+		b.machines, b.err = e.cloud.Launch(ctx, b.actions)
+		e.metrics.called(string(plan.LaunchMachine), outcomeOf(b.err))
+	})
 	if b.err != nil {
 		return b.err
 	}

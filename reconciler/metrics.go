@@ -15,6 +15,7 @@ type metrics struct {
 	planTime  prometheus.Histogram
 	actions   *prometheus.CounterVec
 	actTime   *prometheus.HistogramVec
+	calls     *prometheus.CounterVec
 	waiting   prometheus.Gauge
 	busy      prometheus.Gauge
 	gaps      *prometheus.GaugeVec
@@ -63,10 +64,12 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 			Help: "Actions by kind and result: done, conflict, unknown, failed."}, []string{"kind", "result"}),
 		actTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "mainstay_action_seconds",
 			Help: "Time of one action.", Buckets: slow}, []string{"kind"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mainstay_api_calls_total",
+			Help: "Calls to the cloud and to agents, by call and result: done, partial, conflict, unknown, failed."}, []string{"call", "result"}),
 		gaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "mainstay_gap",
 			Help: "1 while a kind of resource could not be listed whole."}, []string{"kind"}),
 	}
-	reg.MustRegister(m.actions, m.actTime, m.gaps)
+	reg.MustRegister(m.actions, m.actTime, m.calls, m.gaps)
 	return m
 }
 
@@ -79,7 +82,23 @@ func (m *metrics) planned(d time.Duration) { m.planTime.Observe(d.Seconds()) }
 
 func (m *metrics) acted(k plan.Kind, outcome string, d time.Duration) {
 	m.actions.WithLabelValues(string(k), outcome).Inc()
+	if k != plan.LaunchMachine {
+		m.called(string(k), outcome)
+	}
 	m.actTime.WithLabelValues(string(k)).Observe(d.Seconds())
+}
+
+// called counts a call to the outside. A launch that several deployments share is
+// one call and as many actions.
+func (m *metrics) called(call, outcome string) { m.calls.WithLabelValues(call, outcome).Inc() }
+
+// listed counts a listing of the cloud.
+func (m *metrics) listed(g plan.Gaps) {
+	if g != (plan.Gaps{}) {
+		m.called("list", "partial")
+		return
+	}
+	m.called("list", "done")
 }
 
 func (m *metrics) queue(waiting, busy int) {

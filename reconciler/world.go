@@ -49,6 +49,7 @@ func (r *Reconciler) observe(ctx context.Context, now time.Time) {
 			return // ended while listing: what is missing is missing for that reason
 		}
 		r.looked = time.Now()
+		r.metrics.listed(inv.Gaps)
 		r.seeMachines(inv, now)
 		r.seeVolumes(inv, now)
 		r.noteStrays()
