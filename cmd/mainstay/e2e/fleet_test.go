@@ -351,15 +351,7 @@ func (f *fleet) push(clone, branch string) {
 	f.doltIn(clone, "push", "--user", "root", "origin", branch)
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// hashOf is the short hash that sql prints first.
-func hashOf(printed string) string {
-	hash, _, _ := strings.Cut(strings.TrimSpace(printed), " ")
-	return hash
-}
-
-// name makes a condition about one deployment.
+// named makes a condition about one deployment.
 func named(name string, met func(view.Deployment) bool) func(view.Status) bool {
 	return func(s view.Status) bool {
 		one, ok := s.Only(name)
