@@ -139,8 +139,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // longestRest bounds what a pass that was slow for a reason of its own, such as a
-// hub that did not answer, makes the next one wait.
-const longestRest = 50 * time.Millisecond
+// push, makes the next one wait: a new commit should not notice it.
+const longestRest = 10 * time.Millisecond
 
 // rest leaves the processor to others for half as long as a pass took: when a
 // hundred agents report within a second, what they say is gathered into fewer

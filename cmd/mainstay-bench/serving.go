@@ -27,12 +27,13 @@ type running struct {
 	cmd     *exec.Cmd
 	hub     *sql.DB
 	secrets *secrets.Dir
-	hubPort int
+	ports   map[string]int  // by deployment
+	read    map[string]bool // machines whose configuration is known
 }
 
 // up starts a fleet without its example.
 func (s *suite) up(ctx context.Context) (*running, error) {
-	r := &running{dir: filepath.Join(s.dir, "fleet")}
+	r := &running{dir: filepath.Join(s.dir, "fleet"), ports: map[string]int{}, read: map[string]bool{}}
 	r.cmd = exec.CommandContext(ctx, filepath.Join(s.build, "bin", "mainstay"), "up", "--dir", r.dir, "--versions-dir", filepath.Join(s.build, "dolt"))
 	r.cmd.Cancel = func() error { return r.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := r.cmd.Start(); err != nil {
@@ -59,7 +60,6 @@ func (r *running) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.hubPort = run.SQLPort
 	if r.hub, err = dial(run.SQLPort, strings.TrimSpace(string(password)), "fleet"); err != nil {
 		return err
 	}
@@ -125,26 +125,46 @@ func (r *running) serves(ctx context.Context, id string) error {
 }
 
 // port reads where a deployment's database will answer from its machine's own
-// configuration: the branch status tells it too, a moment later.
+// configuration: the branch status tells it too, a moment later. Each machine is
+// read once, so that looking costs what is measured as little as can be.
 func (r *running) port(id string) (int, error) {
-	volumes, err := filepath.Glob(filepath.Join(r.dir, "cloud", "machines", "*", "volume", "volume.json"))
+	machines, err := os.ReadDir(filepath.Join(r.dir, "cloud", "machines"))
 	if err != nil {
 		return 0, err
 	}
-	for _, file := range volumes {
-		if data, err := os.ReadFile(file); err != nil || !strings.Contains(string(data), id) {
+	for _, m := range machines {
+		if r.read[m.Name()] {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(file)), "machine.json"))
+		deployment, port, err := r.machine(m.Name())
 		if err != nil {
-			return 0, err
+			continue // it is being made
 		}
-		var machine struct {
-			Port int `json:"sql_port"`
-		}
-		return machine.Port, json.Unmarshal(data, &machine)
+		r.read[m.Name()] = true
+		r.ports[deployment] = port
+	}
+	if p, ok := r.ports[id]; ok {
+		return p, nil
 	}
 	return 0, fmt.Errorf("no machine has the volume of %s", id)
+}
+
+func (r *running) machine(name string) (deployment string, port int, err error) {
+	dir := filepath.Join(r.dir, "cloud", "machines", name)
+	var volume struct{ Deployment string }
+	var machine struct {
+		Port int `json:"sql_port"`
+	}
+	for file, into := range map[string]any{filepath.Join("volume", "volume.json"): &volume, "machine.json": &machine} {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return "", 0, err
+		}
+		if err := json.Unmarshal(data, into); err != nil {
+			return "", 0, err
+		}
+	}
+	return volume.Deployment, machine.Port, nil
 }
 
 func (r *running) stop() error {
@@ -174,6 +194,10 @@ func (s *suite) serving(ctx context.Context, one, many bool) error {
 	}
 	return nil
 }
+
+// breath lets a fleet that has just come to rest record that it has: what is
+// measured is a commit at any moment of an idle day.
+const breath = 500 * time.Millisecond
 
 // one measures a single row against a bare server, in turns.
 func (s *suite) one(ctx context.Context, r *running) error {

@@ -26,6 +26,10 @@ func (r *Repo) Publish(ctx context.Context, base string, edits []Edit, message s
 	defer r.mu.Unlock()
 	commit := base
 	err := r.scratch(ctx, base, func(s *session, branch string) error {
+		// One transaction: by itself each statement would write the working set.
+		if err := s.exec("SET @@autocommit = 0"); err != nil {
+			return fmt.Errorf("no transaction can begin: %w", err)
+		}
 		for _, batch := range batches(edits) {
 			statement, args := batch.statement()
 			if err := s.exec(statement, args...); err != nil {
