@@ -16,8 +16,8 @@ type desk struct {
 	active  map[string]plan.Outcome // not settled
 	recheck map[string]time.Time    // when time alone changes a decision
 	retry   map[string]*retry       // after a failure
-	busy    map[string]string       // name, by deployment with actions under way
-	rough   map[string]bool         // busy with a disruption
+	busy    map[string]task         // by deployment: what is under way
+	tasks   uint64                  // begun so far
 	slots   map[launchKey]string    // deployment, by what binds its machines
 	since   map[string]map[string]time.Time
 	done    map[string]string // by deployment: the commit that is carried out
@@ -27,9 +27,17 @@ type desk struct {
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
-		busy: map[string]string{}, rough: map[string]bool{}, slots: map[launchKey]string{}, since: map[string]map[string]time.Time{},
+		busy: map[string]task{}, slots: map[launchKey]string{}, since: map[string]map[string]time.Time{},
 		done: map[string]string{},
 	}
+}
+
+// A task is the actions under way for one deployment.
+type task struct {
+	number uint64     // tells its result from that of a later one
+	name   string     // the deployment's, for people
+	rough  bool       // it disrupts
+	launch *launchKey // set when all it does is to launch this
 }
 
 // reset begins anew from the ledger; what is under way stays under way.
@@ -114,13 +122,27 @@ func (r *Reconciler) decide(now time.Time) {
 	d := &r.desk
 	d.ring(now)
 	for id := range d.dirty {
-		if _, busy := d.busy[id]; busy {
+		if t, busy := d.busy[id]; busy && !r.landed(id, t) {
 			continue // its end marks it again
 		}
 		delete(d.dirty, id)
 		r.decideOne(id, now)
 	}
 	r.metrics.planned(time.Since(start))
+}
+
+// landed ends the wait for a launch's answer when its machine is listed: token and
+// index tell whose it is. So a machine of a large batch is put to use while others
+// are still being made.
+func (r *Reconciler) landed(id string, t task) bool {
+	if t.launch == nil {
+		return false
+	}
+	if _, listed := r.world.byLaunch[*t.launch]; !listed {
+		return false
+	}
+	delete(r.desk.busy, id)
+	return true
 }
 
 func (r *Reconciler) decideOne(id string, now time.Time) {
@@ -175,8 +197,10 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 		}
 		in.Outcomes = append(in.Outcomes, out)
 	}
-	for id := range d.rough {
-		in.Disrupted = append(in.Disrupted, d.busy[id])
+	for _, t := range d.busy {
+		if t.rough {
+			in.Disrupted = append(in.Disrupted, t.name)
+		}
 	}
 	slices.Sort(in.Disrupted)
 	in.Disrupted = slices.Compact(in.Disrupted)

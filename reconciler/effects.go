@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +50,7 @@ type effects struct {
 // A result is how the actions of one deployment ended.
 type result struct {
 	deployment string
+	task       uint64
 	err        error
 	failed     plan.Action   // at which it ended, when err is set
 	launched   *plan.Machine // a launch that was settled with a machine
@@ -72,11 +72,17 @@ type batch struct {
 	err      error
 }
 
+// A job is a deployment's actions with the number of their task.
+type job struct {
+	plan.Outcome
+	task uint64
+}
+
 // start carries out each deployment's actions in order, launches of one token in
 // one request.
-func (e *effects) start(ctx context.Context, outs []plan.Outcome) {
+func (e *effects) start(ctx context.Context, jobs []job) {
 	batches := map[string]*batch{}
-	for _, out := range outs {
+	for _, out := range jobs {
 		for _, a := range out.Actions {
 			if a.Kind == plan.LaunchMachine {
 				if batches[a.Token] == nil {
@@ -86,7 +92,7 @@ func (e *effects) start(ctx context.Context, outs []plan.Outcome) {
 			}
 		}
 	}
-	for _, out := range outs {
+	for _, out := range jobs {
 		e.running.Go(func() {
 			e.slots <- struct{}{}
 			defer func() { <-e.slots }()
@@ -113,8 +119,8 @@ func (e *effects) take() []result {
 	return res
 }
 
-func (e *effects) work(ctx context.Context, out plan.Outcome, batches map[string]*batch) result {
-	res := result{deployment: out.Status.ID}
+func (e *effects) work(ctx context.Context, out job, batches map[string]*batch) result {
+	res := result{deployment: out.Status.ID, task: out.task}
 	for _, a := range out.Actions {
 		start := time.Now()
 		err := e.act(ctx, a, batches, &res)
@@ -194,21 +200,29 @@ func outcomeOf(err error) string {
 
 // dispatch starts what was admitted.
 func (r *Reconciler) dispatch(ctx context.Context, outs []plan.Outcome) {
-	var work []plan.Outcome
+	var work []job
 	for _, out := range outs {
 		if len(out.Actions) == 0 {
 			continue
 		}
-		id := out.Status.ID
-		r.desk.busy[id] = out.Status.Name
-		if out.Disrupting || slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Disruption != plan.None }) {
-			r.desk.rough[id] = true
-		}
-		delete(r.desk.active, id)
-		work = append(work, out)
+		r.desk.tasks++
+		r.desk.busy[out.Status.ID] = taskOf(out, r.desk.tasks)
+		delete(r.desk.active, out.Status.ID)
+		work = append(work, job{out, r.desk.tasks})
 	}
 	r.effects.start(ctx, work)
 	r.metrics.queue(len(r.desk.active), len(r.desk.busy))
+}
+
+func taskOf(out plan.Outcome, number uint64) task {
+	t := task{number: number, name: out.Status.Name, rough: out.Disrupting}
+	for _, a := range out.Actions {
+		t.rough = t.rough || a.Disruption != plan.None
+	}
+	if a := out.Actions[0]; len(out.Actions) == 1 && a.Kind == plan.LaunchMachine {
+		t.launch = &launchKey{a.Token, a.Index}
+	}
+	return t
 }
 
 // collect takes in the results: what was launched is put on the ledger, what
@@ -216,16 +230,18 @@ func (r *Reconciler) dispatch(ctx context.Context, outs []plan.Outcome) {
 func (r *Reconciler) collect() {
 	for _, res := range r.effects.take() {
 		id := res.deployment
-		delete(r.desk.busy, id)
-		delete(r.desk.rough, id)
-		r.desk.mark(id)
 		r.noteLaunch(res)
+		r.looked = time.Time{}
+		if r.desk.busy[id].number != res.task {
+			continue // a launch that was not waited for
+		}
+		delete(r.desk.busy, id)
+		r.desk.mark(id)
 		if res.err != nil {
 			r.desk.wakeAt(r.desk.failed(id, res.err))
 		} else {
 			delete(r.desk.retry, id)
 		}
-		r.looked = time.Time{}
 	}
 }
 

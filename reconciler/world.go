@@ -160,6 +160,9 @@ func (r *Reconciler) seeGap(kind, reason string, now time.Time) {
 func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 	w := &r.world
 	for id, a := range reports {
+		if !a.Reachable {
+			a = r.withAddress(id, a)
+		}
 		if old, ok := w.agents[id]; ok && sameAgent(old, a) && !w.restage {
 			continue
 		}
@@ -175,6 +178,17 @@ func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 		}
 	}
 	sweep(r, "agent", w.agents)
+}
+
+// withAddress keeps where the database was last reached: it comes back there, and
+// clients that know the address should not lose it meanwhile.
+func (r *Reconciler) withAddress(id string, a plan.Agent) plan.Agent {
+	last, ok := r.world.agents[id]
+	if !ok {
+		last = r.state.Agents[id]
+	}
+	a.Host, a.Port = last.Host, last.Port
+	return a
 }
 
 func sameAgent(a, b plan.Agent) bool {

@@ -36,7 +36,6 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 	if err != nil {
 		return err
 	}
-	defer w.kick()
 	ch, verdict, err := c.dialToHeal(ctx, machineID, address)
 	if err != nil {
 		return c.failed("enrol", machineID, err)
@@ -45,7 +44,8 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 	var token []byte
 	switch verdict {
 	case nil:
-		return nil
+		w.kick() // another control plane was faster
+		return c.untilEnrolled(ctx, w)
 	case errNotEnrolled:
 		if token, err = c.opts.Tokens.EnrolmentToken(ctx, machineID); err != nil {
 			return fmt.Errorf("machine %s cannot be enrolled: %w", machineID, err)
@@ -58,7 +58,39 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 		return c.failed("enrol", machineID, err)
 	}
 	c.log.Info("agent enrolled", "machine", machineID)
-	return c.call(ctx, "ask", machineID, callTimeout, func(context.Context, agentpb.AgentClient) error { return nil })
+	w.kick()
+	return c.untilEnrolled(ctx, w)
+}
+
+const (
+	// settleIn is what a fresh agent may take to show its certificate before the
+	// enrolment is looked at again: one handshake, and the machine may be busy.
+	settleIn = 5 * time.Second
+	// settleLook is how often that is looked for.
+	settleLook = 2 * time.Millisecond
+)
+
+// untilEnrolled waits for the watcher's first report over the verified channel: a
+// decision made on an older one would enrol the agent again.
+func (c *Client) untilEnrolled(ctx context.Context, w *watcher) error {
+	ctx, cancel := context.WithTimeout(ctx, settleIn)
+	defer cancel()
+	tick := time.NewTicker(settleLook)
+	defer tick.Stop()
+	for !c.enrolled(w.id) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the agent on machine %s was enrolled and does not show its certificate yet: %w", w.id, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (c *Client) enrolled(machineID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reports[machineID].Enrolled
 }
 
 // dialToHeal connects also to an agent that has no certificate yet or an old

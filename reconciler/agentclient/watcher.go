@@ -27,6 +27,9 @@ const (
 	// retryFirst is short because a fresh machine's agent is there within some ten
 	// milliseconds, and somebody waits for it.
 	retryFirst = 5 * time.Millisecond
+	// enrolledElsewhere is how soon it is noticed that another control plane enrolled
+	// an agent. When this one does, it looks at once.
+	enrolledElsewhere = time.Second
 	// retryMax bounds how late a machine that comes back is noticed by its own
 	// watcher; a new address or a kick is acted on at once.
 	retryMax = 5 * time.Second
@@ -123,7 +126,11 @@ func newRetry() *backoff.ExponentialBackOff {
 func (w *watcher) sleep(ctx context.Context, err error, retry *backoff.ExponentialBackOff) {
 	var again <-chan time.Time
 	if !errors.Is(err, errNoAddress) && !errors.Is(err, errNotRunning) {
-		timer := time.NewTimer(retry.NextBackOff())
+		pause := retry.NextBackOff()
+		if errors.Is(err, errNotEnrolled) {
+			pause = max(pause, enrolledElsewhere)
+		}
+		timer := time.NewTimer(pause)
 		defer timer.Stop()
 		again = timer.C
 	}

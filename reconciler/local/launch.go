@@ -17,7 +17,7 @@ import (
 
 // launchesAtOnce bounds the machines of one batch that are made side by side:
 // most of the time goes into waiting for the disk.
-const launchesAtOnce = 8
+const launchesAtOnce = 32
 
 // Launch implements reconciler.Cloud.
 func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine, error) {

@@ -157,15 +157,15 @@ func suppose(in *Input, a Action) {
 }
 
 func supposeLaunch(in *Input, a Action) {
-	id := "new machine"
-	if slices.ContainsFunc(in.Machines, func(m Machine) bool { return m.ID == id }) {
-		id += " of the same slot"
+	id := "(new)"
+	for slices.ContainsFunc(in.Machines, func(m Machine) bool { return m.ID == id }) {
+		id += "'"
 	}
 	in.Machines = append(in.Machines, Machine{ID: id, Token: a.Token, Index: a.Index, State: MachineRunning,
 		Zone: a.Shape.Zone, InstanceType: a.Shape.InstanceType})
 	in.Agents[id] = Agent{Reachable: true, Database: DatabaseAbsent, VolumeAttached: a.Shape.Volume != nil}
 	if v := a.Shape.Volume; v != nil {
-		in.Volumes = append(in.Volumes, Volume{ID: "new volume", Deployment: a.Deployment, GB: v.GB, AttachedTo: id})
+		in.Volumes = append(in.Volumes, Volume{ID: "(new)", Deployment: a.Deployment, GB: v.GB, AttachedTo: id})
 	}
 }
 

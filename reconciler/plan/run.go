@@ -44,11 +44,20 @@ func (d *decision) ready(cur *Slot) bool {
 
 // firstPhase tells a database that never was from one that is to come back.
 func (d *decision) firstPhase() Phase {
-	fresh := d.machine != nil && d.current().Generation == 1 && d.in.Agents[d.machine.ID].Generation == 0
-	if d.entry.VolumeID == "" || fresh {
+	if d.entry.VolumeID == "" || d.neverOrdered() {
 		return PhaseCreating
 	}
 	return PhaseStarting
+}
+
+// neverOrdered is true when the agent of the first machine says that it was never
+// told anything. One that does not answer says nothing.
+func (d *decision) neverOrdered() bool {
+	if d.machine == nil || d.current().Generation != 1 {
+		return false
+	}
+	a, ok := d.in.Agents[d.machine.ID]
+	return ok && a.Reachable && a.Generation == 0
 }
 
 // launchFirst claims a machine where there is none.
