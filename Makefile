@@ -49,8 +49,9 @@ test: build ## run every test against the programs of build/
 check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/check.sh
 
-bench: build ## measure, and write docs/performance.md
-	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) -run '^$$' -bench . -timeout 60m ./...
+bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH); prints Markdown
+	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-bench ./cmd/mainstay-bench
+	@$(BIN)/mainstay-bench -build $(BUILD)
 
 generate: ## write the generated code again
 	@GO="$(GO)" sh tools/generate.sh
