@@ -231,7 +231,6 @@ func (r *Reconciler) collect() {
 	for _, res := range r.effects.take() {
 		id := res.deployment
 		r.noteLaunch(res)
-		r.looked = time.Time{}
 		if r.desk.busy[id].number != res.task {
 			continue // a launch that was not waited for
 		}

@@ -67,7 +67,7 @@ type Reconciler struct {
 	world   world
 	desk    desk
 	polled  time.Time
-	looked  time.Time
+	look    look
 	staged  time.Time // since when something waits to be recorded; zero: nothing does
 }
 
@@ -129,10 +129,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		case <-r.wake:
 			r.polled = time.Time{}
 		case <-r.effects.done:
-			r.looked = time.Time{}
+			r.look.asked = true
 		case <-r.cfg.Agents.Changed():
 		case <-cloudChanged:
-			r.looked = time.Time{}
+			r.look.asked = true
 		}
 		timer.Stop()
 	}
@@ -163,8 +163,12 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 		}
 		return r.hubFailed(err), nil
 	}
-	r.collect()
-	r.observe(ctx, start)
+	if r.look.isDue(start, r.cfg.Look) || r.world.restage {
+		r.collect() // only now: what an action did must be seen before the next is decided
+		r.observe(ctx, start)
+	}
+	r.seeAgents(r.cfg.Agents.Reports())
+	r.world.restage = false
 	r.decide(start)
 	outs := r.admitted(start)
 	r.stage(outs, start)
@@ -228,7 +232,7 @@ func (r *Reconciler) checkWorld(ctx context.Context) error {
 func (r *Reconciler) nextPass() time.Duration {
 	now := time.Now()
 	due := r.polled.Add(r.cfg.Poll)
-	for _, t := range []time.Time{r.looked.Add(r.cfg.Look), r.desk.nextDue(), r.recordDue()} {
+	for _, t := range []time.Time{r.look.due(r.cfg.Look), r.desk.nextDue(), r.recordDue()} {
 		if !t.IsZero() && t.Before(due) {
 			due = t
 		}

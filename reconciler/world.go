@@ -39,24 +39,49 @@ func newWorld() world {
 // its pages is better treated as one that did not answer.
 const lookTimeout = 30 * time.Second
 
-// observe lists the cloud when it is due, and takes in what the agents report.
-func (r *Reconciler) observe(ctx context.Context, now time.Time) {
-	if now.Sub(r.looked) >= r.cfg.Look || r.world.restage {
-		lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
-		inv := r.cfg.Cloud.Observe(lookCtx)
-		cancel()
-		if ctx.Err() != nil {
-			return // ended while listing: what is missing is missing for that reason
-		}
-		r.looked = time.Now()
-		r.metrics.listed(inv.Gaps)
-		r.seeMachines(inv, now)
-		r.seeVolumes(inv, now)
-		r.noteStrays()
-		r.cfg.Agents.Track(inv.Machines)
+// A look is when the cloud was listed last, and what that took.
+type look struct {
+	last  time.Time // its end
+	took  time.Duration
+	asked bool // something happened since
+}
+
+// lookShare bounds what looking costs while much is happening: after a look there
+// are at least so many times its length without one. With a few machines that is a
+// millisecond; with thousands in a cloud it keeps the listing from being all that
+// is done.
+const lookShare = 4
+
+// due is when to look next.
+func (l *look) due(every time.Duration) time.Time {
+	if l.asked {
+		return l.last.Add(min(lookShare*l.took, every))
 	}
-	r.seeAgents(r.cfg.Agents.Reports())
-	r.world.restage = false
+	return l.last.Add(every)
+}
+
+func (l *look) isDue(now time.Time, every time.Duration) bool { return !now.Before(l.due(every)) }
+
+func (l *look) end(start time.Time) {
+	now := time.Now()
+	*l = look{last: now, took: now.Sub(start)}
+}
+
+// observe lists the cloud.
+func (r *Reconciler) observe(ctx context.Context, now time.Time) {
+	start := time.Now()
+	lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
+	inv := r.cfg.Cloud.Observe(lookCtx)
+	cancel()
+	if ctx.Err() != nil {
+		return // ended while listing: what is missing is missing for that reason
+	}
+	r.look.end(start)
+	r.metrics.listed(inv.Gaps)
+	r.seeMachines(inv, now)
+	r.seeVolumes(inv, now)
+	r.noteStrays()
+	r.cfg.Agents.Track(inv.Machines)
 }
 
 // seeMachines takes in a listing. Under a gap, machines that are not in it stay as
