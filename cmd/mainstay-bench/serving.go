@@ -209,6 +209,10 @@ func (s *suite) one(ctx context.Context, r *running) error {
 		}
 		stop()
 		bare = append(bare, b)
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+		time.Sleep(breath)
 		name, before := fmt.Sprintf("one-%d", i), r.machines()
 		if err := r.commit(ctx, fmt.Sprintf("INSERT INTO deployments (name) VALUES ('%s')", name)); err != nil {
 			return err

@@ -161,7 +161,7 @@ func (r *Repo) SchemaVersion(ctx context.Context, branch string) (int, error) {
 }
 
 func (s *session) schemaVersion(commit string) (int, error) {
-	text, err := s.value("SELECT max(version) FROM mainstay_schema AS OF " + quote(commit))
+	text, err := s.value("SELECT max(version) FROM mainstay_schema AS OF ?", commit)
 	if err != nil && (containsAny(err, "table not found", "table doesn't exist")) || err == nil && text == "" {
 		return 0, fmt.Errorf("there is no schema; run mainstay init: %w", ErrNotInitialised)
 	}

@@ -134,7 +134,7 @@ func (s *session) namesAt(commits ...string) func(id string) string {
 		}
 		known[id] = id
 		for _, commit := range commits {
-			name, err := s.value("SELECT name FROM deployments AS OF "+quote(commit)+" WHERE id = ?", id)
+			name, err := s.value("SELECT name FROM deployments AS OF ? WHERE id = ?", commit, id)
 			if err == nil && name != "" {
 				known[id] = name
 			}

@@ -108,7 +108,7 @@ func (s *session) changes(from, to string) ([]specs.RowChange, error) {
 		err := s.each(func(columns []string, values []any) error {
 			changes = append(changes, changeOf(table, columns, values))
 			return nil
-		}, "SELECT * FROM dolt_diff("+quote(from)+", "+quote(to)+", "+quote(table)+")")
+		}, "SELECT * FROM dolt_diff(?, ?, ?)", from, to, table)
 		if err != nil {
 			return nil, fmt.Errorf("the changes of %s between %s and %s cannot be read: %w", table, from, to, err)
 		}
@@ -128,7 +128,7 @@ func (s *session) changedTables(from, to string) ([]string, error) {
 			}
 		}
 		return nil
-	}, "SELECT to_table_name, from_table_name FROM dolt_diff_summary("+quote(from)+", "+quote(to)+")")
+	}, "SELECT to_table_name, from_table_name FROM dolt_diff_summary(?, ?)", from, to)
 	if err != nil {
 		return nil, fmt.Errorf("the commits %s and %s cannot be compared; fetch first: %w", from, to, err)
 	}

@@ -62,12 +62,6 @@ func (s *session) close() {
 	}
 }
 
-// quote makes a literal. The engine panics on a parameter after AS OF, and some
-// table functions take none; what comes here are commits and names of tables.
-func quote(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(s) + "'"
-}
-
 func (s *session) use(revision string) error {
 	return s.exec("USE `" + database + "/" + strings.ReplaceAll(revision, "`", "``") + "`")
 }
