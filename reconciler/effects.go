@@ -13,9 +13,10 @@ import (
 )
 
 // maxEffects is how many deployments are worked on at one time. Actions wait for
-// somebody else's answer nearly all of their time; a cloud's own limits are its
-// adapter's to keep.
-const maxEffects = 64
+// somebody else's answer; with more of them the agents and databases of a small
+// machine that is the whole local cloud only get in each other's way (measured
+// with fifty on two cores).
+const maxEffects = 16
 
 // timeouts bound each kind of action. A timeout is no failure of the action: its
 // result is not known, and the next look tells.

@@ -10,10 +10,23 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	beModest()
+	os.Exit(run(os.Args[1:]))
+}
+
+// beModest leaves the machine to the database. The agent waits nearly all of its
+// time: one processor is plenty, and a heap of a few megabytes may grow several
+// times before collecting it is worth the processor time.
+func beModest() {
+	runtime.GOMAXPROCS(1)
+	debug.SetGCPercent(400)
+}
 
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

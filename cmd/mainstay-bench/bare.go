@@ -58,7 +58,7 @@ func (s *suite) bareServer(ctx context.Context, port int) (took time.Duration, s
 
 // every is how often a server is asked whether it answers: often enough not to
 // blur what is measured, seldom enough not to be what is measured.
-const every = 2 * time.Millisecond
+const every = 5 * time.Millisecond
 
 func answers(ctx context.Context, port int, password string) error {
 	return until(ctx, fmt.Sprintf("port %d answers SELECT 1", port), func() error {
