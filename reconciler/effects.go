@@ -13,9 +13,8 @@ import (
 )
 
 // maxEffects is how many deployments are worked on at one time. Actions wait for
-// somebody else's answer; with more of them the agents and databases of a small
-// machine that is the whole local cloud only get in each other's way (measured
-// with fifty on two cores).
+// somebody else's answer; four times as many were no faster with fifty local
+// machines on two cores.
 const maxEffects = 16
 
 // timeouts bound each kind of action. A timeout is no failure of the action: its
