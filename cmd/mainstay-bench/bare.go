@@ -24,15 +24,10 @@ func (s *suite) bareServer(ctx context.Context, port int) (took time.Duration, s
 	if err != nil {
 		return 0, nil, err
 	}
-	config := fmt.Sprintf("log_level: info\ndata_dir: %[1]s/data\ncfg_dir: %[1]s/cfg\nlistener: {host: 127.0.0.1, port: %[2]d, socket: %[1]s/sock}\n", dir, port)
-	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+	if err := layBare(dir, port); err != nil {
 		return 0, nil, err
 	}
-	file := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		return 0, nil, err
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.build, "dolt", "2.2.0", "dolt"), "sql-server", "--config", file)
+	cmd := exec.CommandContext(ctx, s.dolt(), "sql-server", "--config", "config.yaml")
 	cmd.Dir = dir
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -40,7 +35,7 @@ func (s *suite) bareServer(ctx context.Context, port int) (took time.Duration, s
 	}
 	defer log.Close() // the server has its own
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = []string{"DOLT_ROOT_PATH=" + dir, "HOME=" + dir, "DOLT_METRICS_DISABLED=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=bench"}
+	cmd.Env = []string{"DOLT_ROOT_PATH=" + dir, "HOME=" + dir, "DOLT_DISABLE_EVENT_FLUSH=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=bench"}
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return 0, nil, err
@@ -54,6 +49,18 @@ func (s *suite) bareServer(ctx context.Context, port int) (took time.Duration, s
 		return 0, nil, err
 	}
 	return time.Since(start), stop, nil
+}
+
+// dolt is the server that is compared with, the one that new deployments run.
+func (s *suite) dolt() string { return filepath.Join(s.build, "dolt", "2.2.0", "dolt") }
+
+// layBare makes the directory of a bare server.
+func layBare(dir string, port int) error {
+	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+		return err
+	}
+	config := fmt.Sprintf("log_level: info\ndata_dir: %[1]s/data\ncfg_dir: %[1]s/cfg\nlistener: {host: 127.0.0.1, port: %[2]d, socket: %[1]s/sock}\n", dir, port)
+	return os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o600)
 }
 
 // every is how often a server is asked whether it answers: often enough not to

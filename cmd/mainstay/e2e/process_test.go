@@ -27,7 +27,20 @@ func pids(words ...string) []int {
 			found = append(found, pid)
 		}
 	}
-	return found
+	all := slices.Clone(found)
+	return slices.DeleteFunc(found, func(pid int) bool { return slices.Contains(all, parentOf(pid)) })
+}
+
+// parentOf is a process's parent; 0: it is gone. A program that starts another is
+// for a moment two processes with one command line: the child is not counted.
+func parentOf(pid int) int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	parent, _ := strconv.Atoi(fields[1])
+	return parent
 }
 
 func commandLine(pid int) string {

@@ -138,7 +138,9 @@ func (h *Hub) environment() []string {
 	env := []string{
 		"HOME=" + h.cfg.Dir,
 		"DOLT_ROOT_PATH=" + filepath.Join(h.cfg.Dir, "root"),
-		"DOLT_METRICS_DISABLED=1", // no usage events leave this machine
+		// No usage events leave this machine. Without this the server also starts a
+		// program as it ends, which writes to the directory of a hub that is stopped.
+		"DOLT_DISABLE_EVENT_FLUSH=1",
 	}
 	if _, err := os.Stat(h.privilegeFile()); errors.Is(err, os.ErrNotExist) {
 		env = append(env, "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD="+h.cfg.Bootstrap)
