@@ -202,10 +202,9 @@ func (s *suite) tofu(ctx context.Context, p *planned) error {
 		return err
 	}
 	write := func(first int) error {
-		config := fmt.Sprintf(`locals { size = { for i in range(%d) : tostring(i) => i == 500 ? %d : 10 } }
-resource "terraform_data" "db" {
-  for_each = local.size
-  input    = each.value
+		config := fmt.Sprintf(`resource "terraform_data" "db" {
+  count = %d
+  input = count.index == 500 ? %d : 10
 }
 `, p.size, first)
 		return os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o644)
