@@ -274,6 +274,20 @@ func TestDeletionKeepsTheVolumeAndRevertBringsItBack(t *testing.T) {
 	}
 }
 
+func TestVolumeGoesWhenItsRetentionEnds(t *testing.T) {
+	b := newBench(t)
+	b.plane("one")
+	b.sql("INSERT INTO deployments (name, retention_days) VALUES ('orders', 0), ('sales', 1)")
+	b.converged()
+	b.sql("DELETE FROM deployments")
+	b.until("the volume without retention is gone, and its entry with it", func(s *ledger.State) bool {
+		return len(b.world.Volumes()) == 1 && named(s, "orders").ID == "" && named(s, "sales").Phase == plan.PhaseDeleted
+	})
+	if v := b.world.Volumes()[0]; v.ID != named(b.state(), "sales").VolumeID {
+		t.Errorf("volume %s is left, want that of sales", v.ID)
+	}
+}
+
 func TestTooManyDeletionsWaitForApproval(t *testing.T) {
 	b := newBench(t)
 	b.plane("one")
