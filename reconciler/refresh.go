@@ -146,8 +146,9 @@ func (r *Reconciler) take(commit string, changes []specs.RowChange, now time.Tim
 	if found := r.desired.snapshot.Apply(changes); refuses(found) {
 		return found
 	}
-	for _, e := range deleted {
+	for _, e := range deleted { // staged here: it must be published with the commit, also when the deployment is busy or another's
 		r.state.Entries[e.Deployment] = e
+		r.book.Set(ledger.Owner{Kind: "entry", ID: e.Deployment}, ledger.EntryRecords(e))
 	}
 	r.state.Applied.Commit, r.state.Applied.At = commit, now
 	r.desired.refused = nil
