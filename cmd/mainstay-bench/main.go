@@ -42,7 +42,7 @@ func run(ctx context.Context) error {
 	only := flag.String("only", "plan,serve,fleet", "which to run")
 	flag.StringVar(&s.build, "build", "build", "directory that make build wrote")
 	flag.IntVar(&s.fleet, "fleet", 50, "deployments to start from one commit")
-	flag.IntVar(&s.pairs, "pairs", 9, "repetitions against a bare server")
+	flag.IntVar(&s.pairs, "pairs", 15, "repetitions against a bare server")
 	flag.DurationVar(&s.idle, "idle", time.Minute, "how long to watch an idle fleet")
 	keep := flag.Bool("keep", false, "keep the scratch directory, to look at logs")
 	flag.Parse()
