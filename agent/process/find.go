@@ -63,7 +63,7 @@ func findMarked(rec record, pidfile string) (*Process, error) {
 			continue
 		}
 		rec.PID = pid
-		if err := rec.write(pidfile); err != nil {
+		if err := rec.add(pidfile); err != nil {
 			return nil, err
 		}
 		return Find(pidfile)

@@ -28,5 +28,5 @@ func NoteSelf(pidfile string) error {
 	if err != nil {
 		return fmt.Errorf("learn when this process started: %w", err)
 	}
-	return record{Mark: rand.Text(), Boot: boot, PID: os.Getpid(), Ticks: ticks, StartedAt: time.Now()}.write(pidfile)
+	return record{Mark: rand.Text(), Boot: boot, PID: os.Getpid(), Ticks: ticks, StartedAt: time.Now()}.begin(pidfile)
 }

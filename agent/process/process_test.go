@@ -213,7 +213,7 @@ func TestFindTellsProcessesApart(t *testing.T) {
 			})
 			rec := p.record
 			tt.spoil(&rec)
-			if err := rec.write(spec.PIDFile); err != nil {
+			if err := rec.begin(spec.PIDFile); err != nil {
 				t.Fatal(err)
 			}
 			found, err := Find(spec.PIDFile)

@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// A record is the content of a pid file. It is written twice: before the process
-// exists, with its mark alone, and after, with its pid. A starter that dies in
-// between leaves the mark, by which the process is found in /proc.
+// A record is a line of a pid file; the last line counts. There are two: one from
+// before the process exists, with its mark alone, and one from after, with its pid.
+// A starter that dies in between leaves the mark, by which the process is found in
+// /proc. The second line is appended, because making a file costs more than all
+// the rest of starting a small program.
 type record struct {
 	Mark      string            `json:"mark"`
 	Boot      string            `json:"boot"`
@@ -24,18 +26,28 @@ type record struct {
 	Tags      map[string]string `json:"tags,omitempty"`
 }
 
-func (r record) write(path string) error {
-	data, err := json.Marshal(r)
+// begin makes the record the only one in the file. Whoever reads an empty file in
+// the middle of that learns the truth: the former process has ended, and this one
+// has not begun.
+func (r record) begin(path string) error { return r.write(path, os.O_TRUNC) }
+
+// add puts the record after those that are there.
+func (r record) add(path string) error { return r.write(path, os.O_APPEND) }
+
+// write is not synced: after a power cut the process is gone too, and the boot
+// differs.
+func (r record) write(path string, how int) error {
+	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode pid file: %w", err)
 	}
-	// Not synced: after a power cut the process is gone too, and the boot differs.
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|how, 0o600)
+	if err != nil {
 		return fmt.Errorf("write pid file: %w", err)
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("put pid file in place: %w", err)
+	_, err = f.Write(append(line, '\n')) // one call, so that no reader sees a part
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write pid file: %w", err)
 	}
 	return nil
 }
@@ -48,8 +60,13 @@ func readRecord(path string) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("read pid file: %w", err)
 	}
+	end := bytes.LastIndexByte(data, '\n')
+	if end < 0 {
+		return record{}, ErrNotRunning
+	}
+	line := data[bytes.LastIndexByte(data[:end], '\n')+1 : end]
 	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := json.Unmarshal(line, &r); err != nil {
 		return record{}, fmt.Errorf("pid file %s is damaged, remove it after stopping the process it named: %w", path, err)
 	}
 	return r, nil

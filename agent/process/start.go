@@ -29,7 +29,7 @@ func Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	rec := record{Mark: rand.Text(), Boot: boot, StartedAt: time.Now(), Tags: spec.Tags}
-	if err := rec.write(spec.PIDFile); err != nil {
+	if err := rec.begin(spec.PIDFile); err != nil {
 		return nil, err
 	}
 	p, err := launch(spec, rec)
@@ -80,7 +80,7 @@ func adoptChild(cmd *exec.Cmd, rec record, pidfile string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := rec.write(pidfile); err != nil {
+	if err := rec.add(pidfile); err != nil {
 		return nil, err
 	}
 	p := &Process{record: rec, file: pidfile, handle: h, ended: make(chan struct{})}
