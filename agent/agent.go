@@ -24,7 +24,6 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
-	"github.com/mainstaydb/mainstay/agent/durable"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -132,11 +131,20 @@ func (a *Agent) listen(ctx context.Context) (net.Listener, error) {
 		return nil, fmt.Errorf("the agent cannot listen on %s, stop what listens there or change listen in machine.json: %w", address, err)
 	}
 	line := listener.Addr().String() + "\n"
-	if err := durable.WriteFile(a.config.AddressFile, []byte(line), 0o600); err != nil {
+	if err := replaceFile(a.config.AddressFile, []byte(line)); err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("tell the agent's address: %w", err)
 	}
 	return listener, nil
+}
+
+// replaceFile lets readers see the old content or the new. It is not synced: after
+// a power cut the agent is gone, and the next one writes it again.
+func replaceFile(path string, data []byte) error {
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 func (a *Agent) lastAddress() string {

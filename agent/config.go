@@ -73,10 +73,9 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-func (c Config) runDir() string   { return filepath.Join(c.dir, "run") }
-func (c Config) logDir() string   { return filepath.Join(c.dir, "log") }
-func (c Config) keyFile() string  { return filepath.Join(c.dir, "agent.key") }
-func (c Config) certFile() string { return filepath.Join(c.dir, "agent.crt") }
+func (c Config) runDir() string       { return filepath.Join(c.dir, "run") }
+func (c Config) logDir() string       { return filepath.Join(c.dir, "log") }
+func (c Config) identityFile() string { return filepath.Join(c.dir, "agent.pem") }
 
 // DatabasePIDFile is where the database of the machine in dir is found by
 // package process.
@@ -84,9 +83,9 @@ func DatabasePIDFile(dir string) string { return filepath.Join(dir, "run", "dolt
 
 // lockAgent keeps a second agent out of the machine's directory: two would each
 // restart what the other stopped. The lock ends with the process, however it ends.
+// It is on the directory of logs because the machine's own process has the other.
 func lockAgent(c Config) (*os.File, error) {
-	path := filepath.Join(c.runDir(), "agent.lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.Open(c.logDir())
 	if err != nil {
 		return nil, fmt.Errorf("lock the machine's directory: %w", err)
 	}

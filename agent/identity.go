@@ -39,38 +39,38 @@ type identity struct {
 	joined atomic.Bool
 }
 
+// loadIdentity reads what enrolment left. A machine that was not enrolled makes
+// a key at every start: nobody knows it yet.
 func loadIdentity(config Config) (*identity, error) {
 	id := &identity{config: config, fleet: x509.NewCertPool()}
 	if !id.fleet.AppendCertsFromPEM([]byte(config.FleetCA)) {
 		return nil, errors.New("fleet_ca_pem of machine.json holds no certificate; write the machine anew")
 	}
-	var err error
-	if id.key, err = loadKey(config.keyFile()); err != nil {
-		return nil, fmt.Errorf("load the agent's key: %w", err)
-	}
-	data, err := os.ReadFile(config.certFile())
-	if err == nil {
-		// An expired one is shown all the same: the control plane can tell better
-		// what is wrong from it than from silence.
-		return id, id.show(data)
-	}
-	if !notThere(err) {
-		return nil, fmt.Errorf("load the agent's certificate: %w", err)
-	}
-	return id, id.showSelfSigned()
-}
-
-func loadKey(path string) (*ecdsa.PrivateKey, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(config.identityFile())
 	if notThere(err) {
-		return makeKey(path)
+		if id.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return nil, fmt.Errorf("make the agent's key: %w", err)
+		}
+		return id, id.showSelfSigned()
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load the agent's identity: %w", err)
 	}
-	block, _ := pem.Decode(data)
+	block, chain := pem.Decode(data)
+	if id.key, err = parseKey(block); err == nil {
+		// An expired certificate is shown all the same: the control plane can tell
+		// better what is wrong from it than from silence.
+		err = id.show(chain)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the agent's identity is damaged, remove %s and enrol the machine anew: %w", config.identityFile(), err)
+	}
+	return id, nil
+}
+
+func parseKey(block *pem.Block) (*ecdsa.PrivateKey, error) {
 	if block == nil {
-		return nil, fmt.Errorf("%s is not PEM; remove it and enrol the machine anew", path)
+		return nil, errors.New("it holds no key")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -78,21 +78,19 @@ func loadKey(path string) (*ecdsa.PrivateKey, error) {
 	}
 	ec, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("%s holds a %T, want an ECDSA key; remove it and enrol the machine anew", path, key)
+		return nil, fmt.Errorf("it holds a %T, want an ECDSA key", key)
 	}
 	return ec, nil
 }
 
-func makeKey(path string) (*ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// save keeps key and certificate in one file, so that neither meets another's.
+func (id *identity) save(chain []byte) error {
+	der, err := x509.MarshalPKCS8PrivateKey(id.key)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return key, durable.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return durable.WriteFile(id.config.identityFile(), append(key, chain...), 0o600)
 }
 
 // request makes a certificate request.
@@ -123,7 +121,7 @@ func (id *identity) accept(chain []byte) error {
 	}); err != nil {
 		return fmt.Errorf("the certificate is not one of this fleet's: %w", err)
 	}
-	if err := durable.WriteFile(id.config.certFile(), chain, 0o600); err != nil {
+	if err := id.save(chain); err != nil {
 		return err
 	}
 	return id.show(chain)
@@ -136,7 +134,7 @@ func (id *identity) show(chain []byte) error {
 	}
 	leaf, _, err := parseChain(chain)
 	if err != nil {
-		return fmt.Errorf("the agent's certificate is damaged, remove %s and enrol the machine anew: %w", id.config.certFile(), err)
+		return err
 	}
 	cert.Leaf = leaf
 	id.shown.Store(&cert)

@@ -159,7 +159,7 @@ func TestKeyIsPrivate(t *testing.T) {
 	r.deploy(r.order())
 	r.serving()
 	for _, path := range []string{
-		filepath.Join(r.dir, "agent.key"), secretsFile(r.volume), orderFile(r.volume),
+		filepath.Join(r.dir, "agent.pem"), secretsFile(r.volume), orderFile(r.volume),
 		filepath.Join(r.volume, "mainstay", "server", "listener.key"),
 	} {
 		info, err := os.Stat(path)

@@ -90,7 +90,7 @@ func (m *Machine) Run(ctx context.Context) error {
 
 // lock keeps a second machine out of the directory; it ends with the process.
 func (m *Machine) lock() (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(m.config.Dir, "run", "machine.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.Open(filepath.Join(m.config.Dir, "run"))
 	if err != nil {
 		return nil, fmt.Errorf("lock the machine's directory: %w", err)
 	}
