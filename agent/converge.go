@@ -91,10 +91,10 @@ func (s *supervisor) check(ctx context.Context, server *doltserver.Server, want 
 }
 
 // startingEvery spaces the questions to a database that comes up: an answer is
-// noticed within a twentieth of the time it took, and fifty databases that start
+// noticed within an eighth of the time it took, and fifty databases that start
 // together are not kept from it by questions.
 func startingEvery(elapsed time.Duration) time.Duration {
-	return min(max(elapsed/20, 5*time.Millisecond), time.Second)
+	return min(max(elapsed/8, 5*time.Millisecond), time.Second)
 }
 
 func (s *supervisor) answered(denied error) {

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 
@@ -36,18 +37,16 @@ func (s *Server) bootstrapPassword() (string, error) {
 }
 
 // settle makes want.Password the administrator's, whichever of the known ones it
-// has now. It returns ErrAccessDenied when it has none of them.
-func (s *Server) settle(ctx context.Context, w Want) error {
-	first, err := s.bootstrapPassword()
-	if err != nil {
-		return fmt.Errorf("read the first password: %w", err)
-	}
+// has now. It returns ErrAccessDenied when it has none of them. It takes conn over,
+// which may be nil; first is the first password, or empty.
+func (s *Server) settle(ctx context.Context, w Want, first string, conn net.Conn) error {
 	candidates := w.Former
 	if first != "" {
 		candidates = append([]string{first}, candidates...)
 	}
 	for _, old := range candidates {
-		err := s.ask(ctx, w, old, setPassword(w.Password))
+		err := s.ask(ctx, w, conn, old, setPassword(w.Password))
+		conn = nil
 		if errors.Is(err, ErrAccessDenied) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -25,27 +26,34 @@ var ErrAccessDenied = errors.New("the database refuses the administrator's passw
 const errNumberAccessDenied = 1045
 
 // Check tells whether the server serves: nil, or ErrAccessDenied, which proves it
-// as well, or what is wrong. It asks SELECT 1 over TLS and accepts only the
+// as well, or what is wrong. It asks a statement over TLS and accepts only the
 // certificate it was told to present, so that no other server is taken for it.
 func (s *Server) Check(ctx context.Context, w Want) error {
+	// Most questions end here, at a server that is coming up: nothing before it
+	// may cost anything.
+	conn, err := s.dial(ctx)
+	if err != nil {
+		return err
+	}
 	first, err := s.bootstrapPassword()
 	if err != nil {
-		return fmt.Errorf("read the first password: %w", err)
+		return errors.Join(fmt.Errorf("read the first password: %w", err), conn.Close())
 	}
 	if first != "" {
 		// Most likely the first answer of a new server: no failed login on its log.
-		if err := s.settle(ctx, w); err != nil && !errors.Is(err, ErrAccessDenied) {
+		if err := s.settle(ctx, w, first, conn); !errors.Is(err, ErrAccessDenied) {
 			return err
 		}
+		conn = nil
 	}
-	err = s.ask(ctx, w, w.Password, "SELECT 1")
+	err = s.ask(ctx, w, conn, w.Password, "SELECT 1")
 	if !errors.Is(err, ErrAccessDenied) {
 		return errors.Join(err, s.forgetBootstrapAfter(first, err))
 	}
-	if err := s.settle(ctx, w); err != nil {
+	if err := s.settle(ctx, w, first, nil); err != nil {
 		return err
 	}
-	return s.ask(ctx, w, w.Password, "SELECT 1")
+	return s.ask(ctx, w, nil, w.Password, "SELECT 1")
 }
 
 // forgetBootstrapAfter ends the case of a crash between setting the real
@@ -58,9 +66,15 @@ func (s *Server) forgetBootstrapAfter(first string, err error) error {
 }
 
 // ask runs one statement on a connection of its own: what is asked is whether
-// somebody who connects now is served.
-func (s *Server) ask(ctx context.Context, w Want, password, statement string) error {
-	connector, err := s.connector(w, password)
+// somebody who connects now is served. It takes conn over, or makes one if nil.
+func (s *Server) ask(ctx context.Context, w Want, conn net.Conn, password, statement string) (err error) {
+	if conn == nil {
+		if conn, err = s.dial(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() { _ = conn.Close() }()
+	connector, err := s.connector(w, password, conn)
 	if err != nil {
 		return err
 	}
@@ -74,18 +88,24 @@ func (s *Server) ask(ctx context.Context, w Want, password, statement string) er
 	return err
 }
 
+func (s *Server) dial(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: connectTimeout}
+	return dialer.DialContext(ctx, "tcp", s.address())
+}
+
 // connectTimeout bounds a connection's making and each read on it. On loopback a
 // healthy server needs milliseconds; seconds are for one starved of processor time.
 const connectTimeout = 5 * time.Second
 
-func (s *Server) connector(w Want, password string) (driver.Connector, error) {
+// connector makes one session of an open connection.
+func (s *Server) connector(w Want, password string, conn net.Conn) (driver.Connector, error) {
 	pinned, err := pin(w.Certificate)
 	if err != nil {
 		return nil, err
 	}
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd = Administrator, password
-	cfg.Net, cfg.Addr = "tcp", s.address()
+	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return conn, nil }
 	cfg.TLS = pinned
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = connectTimeout, connectTimeout, connectTimeout
 	// Errors are returned; the driver would also print them.
