@@ -46,13 +46,14 @@ type Client struct {
 	running  context.Context // Run's; nil: not running
 	watchers map[string]*watcher
 	reports  map[string]plan.Agent
+	news     chan struct{} // closed at the next report
 	ends     sync.WaitGroup
 }
 
 // New returns a client that knows no machine.
 func New(opts Options) *Client {
 	c := &Client{opts: opts, log: opts.Logger, changed: make(chan struct{}, 1),
-		watchers: make(map[string]*watcher), reports: make(map[string]plan.Agent)}
+		watchers: make(map[string]*watcher), reports: make(map[string]plan.Agent), news: make(chan struct{})}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -156,6 +157,8 @@ func (c *Client) report(w *watcher, r plan.Agent) {
 		r.Since = time.Now()
 	}
 	c.reports[w.id] = r
+	close(c.news)
+	c.news = make(chan struct{})
 	c.mu.Unlock()
 	if had && sameForPlan(old, r) {
 		return

@@ -36,9 +36,11 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 	if err != nil {
 		return err
 	}
-	ch, verdict, err := c.dialToHeal(ctx, machineID, address)
-	if err != nil {
-		return c.failed("enrol", machineID, err)
+	ch, verdict := w.takeFresh(), error(errNotEnrolled)
+	if ch == nil {
+		if ch, verdict, err = c.dialToHeal(ctx, machineID, address); err != nil {
+			return c.failed("enrol", machineID, err)
+		}
 	}
 	defer ch.Close()
 	var token []byte
@@ -62,35 +64,33 @@ func (c *Client) Enrol(ctx context.Context, machineID string) error {
 	return c.untilEnrolled(ctx, w)
 }
 
-const (
-	// settleIn is what a fresh agent may take to show its certificate before the
-	// enrolment is looked at again: one handshake, and the machine may be busy.
-	settleIn = 5 * time.Second
-	// settleLook is how often that is looked for.
-	settleLook = 2 * time.Millisecond
-)
+// settleIn is what a fresh agent may take to show its certificate before the
+// enrolment is looked at again: one handshake, and the machine may be busy.
+const settleIn = 5 * time.Second
 
 // untilEnrolled waits for the watcher's first report over the verified channel: a
 // decision made on an older one would enrol the agent again.
 func (c *Client) untilEnrolled(ctx context.Context, w *watcher) error {
 	ctx, cancel := context.WithTimeout(ctx, settleIn)
 	defer cancel()
-	tick := time.NewTicker(settleLook)
-	defer tick.Stop()
-	for !c.enrolled(w.id) {
+	for {
+		enrolled, news := c.enrolled(w.id)
+		if enrolled {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the agent on machine %s was enrolled and does not show its certificate yet: %w", w.id, ctx.Err())
-		case <-tick.C:
+		case <-news:
 		}
 	}
-	return nil
 }
 
-func (c *Client) enrolled(machineID string) bool {
+// enrolled tells whether the last report says so, and what closes at the next one.
+func (c *Client) enrolled(machineID string) (is bool, news <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.reports[machineID].Enrolled
+	return c.reports[machineID].Enrolled, c.news
 }
 
 // dialToHeal connects also to an agent that has no certificate yet or an old

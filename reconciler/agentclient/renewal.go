@@ -26,16 +26,9 @@ func (w *watcher) renew(ctx context.Context, ch *channel, status *agentpb.Status
 // plane off. The agent proves with the old key that it is the machine; nothing
 // but a certificate for that same machine goes to it, and only while the cloud
 // lists the machine at this address.
-func (w *watcher) revive(ctx context.Context, address string) error {
+func (w *watcher) revive(ctx context.Context, ch *channel) error {
 	c := w.client
-	ch, verdict, err := c.dialToHeal(ctx, w.id, address)
-	if err != nil {
-		return err
-	}
 	defer ch.Close()
-	if verdict == errNotEnrolled {
-		return verdict // it lost its identity meanwhile; that needs a token
-	}
 	if err := c.certify(ctx, ch, w.id, nil); err != nil {
 		return err
 	}

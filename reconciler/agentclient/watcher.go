@@ -55,6 +55,7 @@ type watcher struct {
 	target  target
 	channel *channel // to the enrolled agent; nil: none
 	breakup context.CancelFunc
+	fresh   *channel // to an agent that waits to be enrolled; nil: none
 }
 
 func newWatcher(c *Client, m plan.Machine) *watcher {
@@ -76,6 +77,7 @@ func (w *watcher) setTarget(t target) {
 	w.target = t
 	if moved {
 		w.breakup() // whatever answers at the old address is not it
+		w.drop()
 	}
 	w.mu.Unlock()
 	if !same {
@@ -98,6 +100,11 @@ func (w *watcher) current() target {
 
 // run watches until ctx ends.
 func (w *watcher) run(ctx context.Context) {
+	defer func() {
+		if ch := w.takeFresh(); ch != nil {
+			ch.Close()
+		}
+	}()
 	retry := newRetry()
 	said := ""
 	for ctx.Err() == nil {
@@ -166,12 +173,15 @@ func (w *watcher) session(ctx context.Context, retry *backoff.ExponentialBackOff
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ch, err := dial(ctx, t.address, tlsConfig(w.client.opts.CA, w.client.verify(w.id)))
-	if errors.Is(err, errExpired) {
-		return w.revive(ctx, t.address)
-	}
-	if err != nil {
+	ch, verdict, err := w.client.dialToHeal(ctx, w.id, t.address)
+	switch {
+	case err != nil:
 		return err
+	case verdict == errExpired:
+		return w.revive(ctx, ch)
+	case verdict == errNotEnrolled:
+		w.leave(ch, t.address)
+		return verdict
 	}
 	defer ch.Close()
 	if !w.open(ch, t.address, cancel) {
@@ -189,6 +199,36 @@ func (w *watcher) open(ch *channel, address string, breakup context.CancelFunc) 
 	}
 	w.channel, w.breakup = ch, breakup
 	return true
+}
+
+// leave keeps a channel to an agent that waits to be enrolled for whoever enrols
+// it: a handshake is most of what an enrolment costs.
+func (w *watcher) leave(ch *channel, address string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop()
+	if w.target.address == address {
+		w.fresh = ch
+		return
+	}
+	ch.Close()
+}
+
+// takeFresh gives away what was left, if anything was.
+func (w *watcher) takeFresh() *channel {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ch := w.fresh
+	w.fresh = nil
+	return ch
+}
+
+// drop closes what was left. The caller has the lock.
+func (w *watcher) drop() {
+	if w.fresh != nil {
+		w.fresh.Close()
+		w.fresh = nil
+	}
 }
 
 func (w *watcher) close() {
