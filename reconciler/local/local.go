@@ -47,9 +47,12 @@ type Cloud struct {
 	now      func() time.Time
 	changed  chan struct{}
 
-	mu      sync.Mutex
-	known   map[string]machineRecord    // records never change once written: read once
-	running map[string]*process.Process // asked first, so that looking costs one system call
+	ports sync.Mutex // see portOf
+
+	mu       sync.Mutex
+	known    map[string]machineRecord    // records never change once written: read once
+	running  map[string]*process.Process // asked first, so that looking costs one system call
+	starting map[string]bool             // being started by us right now
 }
 
 // Open opens the cloud in a directory, and makes it if there is none. Looking
@@ -69,7 +72,7 @@ func Open(_ context.Context, opts Options) (*Cloud, error) {
 		}
 	}
 	c := &Cloud{dir: layout(root), opts: opts, log: opts.Logger, now: time.Now,
-		changed: make(chan struct{}, 1), known: make(map[string]machineRecord), running: make(map[string]*process.Process)}
+		changed: make(chan struct{}, 1), known: make(map[string]machineRecord), running: make(map[string]*process.Process), starting: make(map[string]bool)}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -26,6 +26,8 @@ const (
 // portOf returns the SQL port of a place. It stays the place's while its volume
 // lives, so that clients find a replaced machine where they found the first.
 func (c *Cloud) portOf(ctx context.Context, deployment string, ordinal int) (int, error) {
+	c.ports.Lock() // our own take turns without asking again and again
+	defer c.ports.Unlock()
 	unlock, err := lockDir(ctx, c.dir.ports())
 	if err != nil {
 		return 0, explain(err, "choose a SQL port")

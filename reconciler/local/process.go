@@ -34,10 +34,13 @@ func (c *Cloud) everStarted(id string) bool {
 // process returns the machine's running process; nil: none.
 func (c *Cloud) process(id string) (*process.Process, error) {
 	c.mu.Lock()
-	p := c.running[id]
+	p, starting := c.running[id], c.starting[id]
 	c.mu.Unlock()
 	if p != nil && p.Alive() {
 		return p, nil
+	}
+	if starting { // what its pid file says for a moment would be looked for in all of /proc
+		return nil, nil
 	}
 	p, err := process.Find(c.pidFile(id))
 	if err != nil && !errors.Is(err, process.ErrNotRunning) {
@@ -59,6 +62,8 @@ func (c *Cloud) remember(id string, p *process.Process) {
 
 // spawn starts the machine's process. The caller has the machine's lock.
 func (c *Cloud) spawn(id string) error {
+	c.setStarting(id, true)
+	defer c.setStarting(id, false)
 	dir := c.dir.machine(id)
 	p, err := process.Start(process.Spec{
 		Path: c.opts.AgentBinary,
@@ -75,6 +80,16 @@ func (c *Cloud) spawn(id string) error {
 	c.remember(id, p)
 	c.log.Info("machine started", "machine", id, "pid", p.PID())
 	return nil
+}
+
+func (c *Cloud) setStarting(id string, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if is {
+		c.starting[id] = true
+	} else {
+		delete(c.starting, id)
+	}
 }
 
 // stopProcess ends the machine's process and with it, gently, its agent and
