@@ -35,3 +35,9 @@ func spread(ds []time.Duration) string {
 	m := median(ds)
 	return fmt.Sprintf("%s (%s to %s)", ms(m), ms(ds[0]), ms(ds[len(ds)-1]))
 }
+
+// ratios is a median with its range.
+func ratios(rs []float64) string {
+	slices.Sort(rs)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", rs[len(rs)/2], rs[0], rs[len(rs)-1])
+}

@@ -24,7 +24,9 @@ type suite struct {
 	dir   string // scratch
 	fleet int    // deployments in the measurements with real servers
 	pairs int    // repetitions of what is measured against a bare server
-	idle  time.Duration
+	// rounds are repetitions of what is measured against a fleet of bare servers
+	rounds int
+	idle   time.Duration
 }
 
 func main() {
@@ -43,6 +45,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&s.build, "build", "build", "directory that make build wrote")
 	flag.IntVar(&s.fleet, "fleet", 50, "deployments to start from one commit")
 	flag.IntVar(&s.pairs, "pairs", 15, "repetitions against a bare server")
+	flag.IntVar(&s.rounds, "rounds", 5, "repetitions against a fleet of bare servers")
 	flag.DurationVar(&s.idle, "idle", time.Minute, "how long to watch an idle fleet")
 	keep := flag.Bool("keep", false, "keep the scratch directory, to look at logs")
 	flag.Parse()

@@ -56,16 +56,23 @@ func (s *suite) shellLoop(ctx context.Context) (time.Duration, error) {
 	return time.Since(start), nil
 }
 
-// stopBare ends the servers whose pids the script wrote.
+// stopBare ends the servers whose pids the script wrote, and waits until they are
+// gone: their last work must not fall into what is measured next.
 func stopBare(root string) {
 	files, _ := filepath.Glob(filepath.Join(root, "*", "pid"))
+	var pids []int
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err != nil {
 			continue
 		}
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
-			syscall.Kill(pid, syscall.SIGTERM)
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && syscall.Kill(pid, syscall.SIGTERM) == nil {
+			pids = append(pids, pid)
+		}
+	}
+	for _, pid := range pids {
+		for deadline := time.Now().Add(patience); syscall.Kill(pid, 0) == nil && time.Now().Before(deadline); {
+			time.Sleep(every)
 		}
 	}
 }
