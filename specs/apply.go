@@ -52,6 +52,8 @@ func decodeTable(c RowChange) (func(*Snapshot), []Finding) {
 		return decodeVersionChange(c)
 	case TableApprovals:
 		return decodeApprovalChange(c)
+	case TableReviewers:
+		return decodeReviewerChange(c)
 	case TableSchema:
 		return decodeSchemaChange(c)
 	}

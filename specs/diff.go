@@ -25,6 +25,9 @@ func Diff(a, b *Snapshot) []RowChange {
 	for hash := range union(a.Approvals, b.Approvals) {
 		changes = appendChange(changes, TableApprovals, hash, approvalRow(a, hash), approvalRow(b, hash))
 	}
+	for key := range union(a.Reviewers, b.Reviewers) {
+		changes = appendChange(changes, TableReviewers, key, reviewerRow(a, key), reviewerRow(b, key))
+	}
 	changes = append(changes, diffLimits(a.Limits, b.Limits)...)
 	SortChanges(changes)
 	return changes
@@ -128,6 +131,14 @@ func approvalRow(s *Snapshot, hash string) Row {
 		return nil
 	}
 	return Row{"commit_hash": a.CommitHash, "approved_by": a.ApprovedBy, "reason": a.Reason}
+}
+
+func reviewerRow(s *Snapshot, key string) Row {
+	r, ok := s.Reviewers[key]
+	if !ok {
+		return nil
+	}
+	return Row{"branch": r.Branch, "owner": r.Owner, "person": r.Person, "required": strconv.Itoa(r.Required)}
 }
 
 // sortedKeys lists a map's keys in order, so that findings come in order.

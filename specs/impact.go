@@ -49,6 +49,8 @@ func Impacts() []Impact {
 		{TableLimits, "", EffectNone, "Without a row the default holds."},
 		{TableLimits, "value", EffectNone, "Holds for the next plan."},
 		{TableApprovals, "", EffectNone, "Lets one commit go beyond a limit."},
+		{TableReviewers, "", EffectNone, "Changes of this owner's deployments need approvals; holds from the next commit on."},
+		{TableReviewers, "required", EffectNone, "Holds from the next commit on."},
 	}
 }
 

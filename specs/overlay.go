@@ -19,6 +19,7 @@ func (s *Snapshot) Overlay(changes []RowChange) *Snapshot {
 	o.SchemaVersion, o.Limits = s.SchemaVersion, s.Limits
 	o.Versions = maps.Clone(s.Versions)   // a handful of releases
 	o.Approvals = maps.Clone(s.Approvals) // given by hand, one at a time
+	o.Reviewers = maps.Clone(s.Reviewers) // people
 	for _, c := range changes {
 		switch c.Table {
 		case TableDeployments:

@@ -6,7 +6,7 @@ import (
 )
 
 // SchemaVersion is the newest version of main's schema that this program knows.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // The tables of the desired state.
 const (
@@ -15,12 +15,13 @@ const (
 	TableLimits      = "limits"
 	TableVersions    = "versions"
 	TableApprovals   = "approvals"
+	TableReviewers   = "reviewers"
 	TableSchema      = "mainstay_schema"
 )
 
 // Tables lists the tables of the desired state in the order in which changes are listed.
 func Tables() []string {
-	return []string{TableApprovals, TableDeployments, TableLimits, TableSchema, TableSettings, TableVersions}
+	return []string{TableApprovals, TableDeployments, TableLimits, TableSchema, TableReviewers, TableSettings, TableVersions}
 }
 
 // An Approval lets one commit go beyond a limit: a row of the table approvals.
@@ -41,6 +42,7 @@ type Snapshot struct {
 	Limits        Limits
 	Versions      map[string]Version
 	Approvals     map[string]Approval // by commit hash
+	Reviewers     map[string]Reviewer // by Key
 
 	names   nameIndex
 	orphans map[string]map[string]string // settings whose deployment has no row
@@ -54,6 +56,7 @@ func NewSnapshot() *Snapshot {
 		Limits:      DefaultLimits(),
 		Versions:    map[string]Version{},
 		Approvals:   map[string]Approval{},
+		Reviewers:   map[string]Reviewer{},
 		names:       nameIndex{},
 		orphans:     map[string]map[string]string{},
 		faults:      map[string][]Finding{},
@@ -66,6 +69,7 @@ func (s *Snapshot) Clone() *Snapshot {
 	c.Deployments = maps.Clone(s.Deployments)
 	c.Versions = maps.Clone(s.Versions)
 	c.Approvals = maps.Clone(s.Approvals)
+	c.Reviewers = maps.Clone(s.Reviewers)
 	c.faults = maps.Clone(s.faults)
 	c.names = maps.Clone(s.names)
 	c.orphans = make(map[string]map[string]string, len(s.orphans))

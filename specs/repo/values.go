@@ -52,6 +52,7 @@ var keyColumns = map[string][]string{
 	specs.TableApprovals:   {"commit_hash"},
 	specs.TableDeployments: {"id"},
 	specs.TableLimits:      {"name"},
+	specs.TableReviewers:   {"branch", "owner", "person"},
 	specs.TableSchema:      {"version"},
 	specs.TableSettings:    {"deployment", "name"},
 	specs.TableVersions:    {"version"},

@@ -1,5 +1,6 @@
 // Package schema holds the SQL of the fleet's repository: numbered migrations
-// of the branch main (what should run) and of the branch status (what was seen).
+// of the branch main (what should run), of the branch status (what was seen) and
+// of the branch proposals (what is suggested, and who agreed).
 //
 // A migration is never changed once released; the next number is added. The
 // version of a branch is the largest number in its table mainstay_schema.
@@ -17,16 +18,17 @@ import (
 	"strings"
 )
 
-//go:embed main/*.sql status/*.sql
+//go:embed main/*.sql status/*.sql proposals/*.sql
 var files embed.FS
 
-// A Branch names one of the two branches that have a schema.
+// A Branch names one of the branches that have a schema.
 type Branch string
 
 // The branches.
 const (
-	Main   Branch = "main"
-	Status Branch = "status"
+	Main      Branch = "main"
+	Status    Branch = "status"
+	Proposals Branch = "proposals"
 )
 
 // A Migration takes a branch from the version before to Version.
