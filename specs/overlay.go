@@ -33,6 +33,9 @@ func (s *Snapshot) Overlay(changes []RowChange) *Snapshot {
 			id, _ := splitSettingKey(c.Key)
 			s.lend(o, id)
 		}
+		for _, owner := range ownersOf(c) {
+			s.lendOwner(o, owner)
+		}
 		if faults, ok := s.faults[c.Table+"/"+c.Key]; ok {
 			o.fault(c.Table, c.Key, faults)
 		}
@@ -45,8 +48,17 @@ func (s *Snapshot) lend(o *Snapshot, id string) {
 	if d := s.Deployments[id]; d != nil && o.Deployments[id] == nil {
 		o.Deployments[id] = d
 		o.names.add(d.Name, id)
+		s.lendOwner(o, d.Owner)
 	}
 	if waiting, ok := s.orphans[id]; ok {
 		o.orphans[id] = maps.Clone(waiting)
+	}
+}
+
+// lendOwner tells o how many deployments of s the owner has. All of them count, also
+// those that o does not show: that is what a rule about the owner asks.
+func (s *Snapshot) lendOwner(o *Snapshot, owner string) {
+	if n := s.owners[owner]; n > 0 {
+		o.owners[owner] = n
 	}
 }

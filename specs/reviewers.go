@@ -1,5 +1,8 @@
 package specs
 
+// MainBranch is the branch whose rows are the desired state.
+const MainBranch = "main"
+
 // A Reviewer is one person who may let changes of an owner's deployments through:
 // a row of the table reviewers.
 type Reviewer struct {

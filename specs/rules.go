@@ -32,6 +32,11 @@ func (r *rules) fail(check, column, message, advice string) {
 	})
 }
 
+func (r *rules) remark(severity Severity, check, column, message, advice string) {
+	r.fail(check, column, message, advice)
+	r.findings[len(r.findings)-1].Severity = severity
+}
+
 func (r *rules) between(check, column string, value, low, high int) {
 	if value < low || value > high {
 		r.fail(check, column, fmt.Sprintf("%d is out of range", value), fmt.Sprintf("use %d to %d", low, high))
@@ -51,7 +56,7 @@ func validateDeployment(s *Snapshot, d *Deployment) []Finding {
 		"use 1 to 63 lower-case letters, digits and hyphens, beginning with a letter and not ending in a hyphen")
 	checkNameUnique(s, r, d)
 	r.matches("zone-syntax", "zone", d.Zone, zoneName, "use local, or an availability zone such as us-west-2a")
-	r.matches("instance-type-syntax", "instance_type", d.InstanceType, instanceType, "use a family and a size such as t3.small")
+	checkInstanceType(r, d)
 	checkVolume(r, d)
 	checkStandbys(r, d)
 	checkCertificate(r, d)

@@ -45,6 +45,7 @@ type Snapshot struct {
 	Reviewers     map[string]Reviewer // by Key
 
 	names   nameIndex
+	owners  ownerIndex
 	orphans map[string]map[string]string // settings whose deployment has no row
 	faults  map[string][]Finding         // rows that could not be read, by table/key
 }
@@ -58,6 +59,7 @@ func NewSnapshot() *Snapshot {
 		Approvals:   map[string]Approval{},
 		Reviewers:   map[string]Reviewer{},
 		names:       nameIndex{},
+		owners:      ownerIndex{},
 		orphans:     map[string]map[string]string{},
 		faults:      map[string][]Finding{},
 	}
@@ -72,6 +74,7 @@ func (s *Snapshot) Clone() *Snapshot {
 	c.Reviewers = maps.Clone(s.Reviewers)
 	c.faults = maps.Clone(s.faults)
 	c.names = maps.Clone(s.names)
+	c.owners = maps.Clone(s.owners)
 	c.orphans = make(map[string]map[string]string, len(s.orphans))
 	for id, settings := range s.orphans {
 		c.orphans[id] = maps.Clone(settings)
@@ -101,6 +104,7 @@ func (s *Snapshot) NameOf(id string) string {
 func (s *Snapshot) PutDeployment(d *Deployment) {
 	if old := s.Deployments[d.ID]; old != nil {
 		s.names.remove(old.Name, d.ID)
+		s.owners.remove(old.Owner)
 		if d.Settings == nil {
 			d.Settings = old.Settings
 		}
@@ -110,6 +114,7 @@ func (s *Snapshot) PutDeployment(d *Deployment) {
 		delete(s.orphans, d.ID)
 	}
 	s.names.add(d.Name, d.ID)
+	s.owners.add(d.Owner)
 	s.Deployments[d.ID] = d
 }
 
@@ -121,6 +126,7 @@ func (s *Snapshot) removeDeployment(id string) {
 		return
 	}
 	s.names.remove(d.Name, id)
+	s.owners.remove(d.Owner)
 	delete(s.Deployments, id)
 	if len(d.Settings) > 0 {
 		s.orphans[id] = maps.Clone(d.Settings)

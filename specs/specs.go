@@ -97,7 +97,10 @@ type Finding struct {
 
 // String gives the finding as one line for people.
 func (f Finding) String() string {
-	place := f.Table + " " + f.Key
+	place := f.Table
+	if f.Key != "" {
+		place += " " + f.Key
+	}
 	if f.Column != "" {
 		place += "." + f.Column
 	}

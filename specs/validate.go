@@ -21,7 +21,8 @@ func Validate(s *Snapshot) []Finding {
 	for _, version := range sortedKeys(s.Versions) {
 		findings = append(findings, validateVersion(s.Versions[version])...)
 	}
-	return append(findings, validateLimits(s.Limits)...)
+	findings = append(findings, validateLimits(s.Limits)...)
+	return append(findings, validateReviewers(s, nil)...)
 }
 
 // ValidateChanged returns the faults of the rows that the changes touched and of
@@ -42,8 +43,13 @@ func ValidateChanged(s *Snapshot, changes []RowChange) []Finding {
 				findings = append(findings, validateVersion(s.Versions[c.Key])...)
 			}
 		}
-		if c.Table == TableLimits {
+		switch c.Table {
+		case TableLimits:
 			findings = append(findings, validateLimits(s.Limits)...)
+		case TableReviewers:
+			if r, kept := s.Reviewers[c.Key]; kept {
+				findings = append(findings, validateReviewer(r)...)
+			}
 		}
 	}
 	touched := touchedDeployments(s, changes)
@@ -55,6 +61,9 @@ func ValidateChanged(s *Snapshot, changes []RowChange) []Finding {
 	}
 	if versionGone {
 		findings = append(findings, usersOfUnknownVersions(s, touched)...)
+	}
+	if owners := namedOwners(changes); len(owners) > 0 {
+		findings = append(findings, validateReviewers(s, owners)...)
 	}
 	return unique(findings)
 }
