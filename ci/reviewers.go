@@ -69,8 +69,9 @@ func (q quorum) missing(author string, approvals []string) *specs.Finding {
 	}
 	return &specs.Finding{
 		Check: checkReviewers, Severity: specs.Error, Table: specs.TableReviewers, Key: specs.KeyOf(q.branch, q.owner), Column: "required",
-		Message: fmt.Sprintf("%s %s, and %s", q.subject(), approvalsNeeded(q.required), lacking(q.required-given, given)),
-		Advice:  q.advice(q.required-given, slices.Sorted(maps.Values(left))),
+		Message: fmt.Sprintf("%s needs %s, and %s", q.subject(),
+			number(q.required, "approval", "approvals"), number(q.required-given, "is missing", "are missing")),
+		Advice: q.advice(q.required-given, slices.Sorted(maps.Values(left))),
 	}
 }
 
@@ -81,29 +82,12 @@ func (q quorum) subject() string {
 	return fmt.Sprintf("a change of what %s owns", q.owner)
 }
 
-func approvalsNeeded(n int) string {
-	if n == 1 {
-		return "needs 1 approval"
-	}
-	return fmt.Sprintf("needs %d approvals", n)
-}
-
-func lacking(n, given int) string {
-	switch {
-	case given == 0:
-		return "has none"
-	case n == 1:
-		return "1 is missing"
-	}
-	return fmt.Sprintf("%d are missing", n)
-}
-
 // advice names who may approve. Where they are too few the author must step back,
 // or somebody else must propose it.
 func (q quorum) advice(missing int, left []string) string {
 	if len(left) < missing {
-		return fmt.Sprintf("only %d others may approve (%s), and the author does not count: let somebody else propose it, or see docs/checks.md",
-			len(left), cmp.Or(strings.Join(left, ", "), "nobody"))
+		return fmt.Sprintf("besides the author only %s can still approve: let a person who is no reviewer propose it",
+			cmp.Or(strings.Join(left, ", "), "nobody"))
 	}
 	return "ask for approval by " + strings.Join(left, ", ")
 }

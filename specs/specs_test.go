@@ -188,10 +188,18 @@ func drawFleet(t *rapid.T, label string) *specs.Snapshot {
 		d.VolumeGB = rapid.SampledFrom([]int{0, 10, 20}).Draw(t, "gb")
 		d.DoltVersion = rapid.SampledFrom([]string{"2.2.0", "1.86.4", "9.9.9"}).Draw(t, "version")
 		d.Protected = rapid.Bool().Draw(t, "protected")
+		d.Owner = rapid.SampledFrom([]string{"", "payments", "search"}).Draw(t, "owner")
 		if rapid.Bool().Draw(t, "set") {
 			d.Settings = map[string]string{rapid.SampledFrom([]string{"log_level", "nope"}).Draw(t, "setting"): "debug"}
 		}
 		s.PutDeployment(d)
+	}
+	for range rapid.IntRange(0, 3).Draw(t, label+" reviewers") {
+		r := specs.Reviewer{
+			Branch: specs.MainBranch, Owner: rapid.SampledFrom([]string{"", "payments", "nobody"}).Draw(t, "of"),
+			Person: rapid.SampledFrom([]string{"ann@x", "Ann@x", "bob"}).Draw(t, "person"), Required: rapid.IntRange(0, 2).Draw(t, "required"),
+		}
+		s.Reviewers[r.Key()] = r
 	}
 	if rapid.Bool().Draw(t, "limit") {
 		s.Limits.MaxDisrupted = rapid.IntRange(-1, 3).Draw(t, "max")
