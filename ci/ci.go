@@ -5,6 +5,11 @@
 // such as that a volume never shrinks and that a protected row is not deleted. It
 // is pure, changes nothing that it is given, and its cost follows the change.
 //
+// Check and Missing are what holds for every commit of main, however it came
+// there. Judge is the review of a proposal before it is merged: it also looks at the
+// size of the change, at the history of the columns, at the team's own checks and
+// at which warnings were accepted.
+//
 // It does not look at the world, and it does not decide what is done about the
 // findings: an error stops a commit, whoever asks.
 package ci

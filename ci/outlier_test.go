@@ -67,6 +67,8 @@ func TestOutlier(t *testing.T) {
 		"equal, ten times":       {history("payments", repeat(9, 10)...), size(100), "9 values of the deployments of payments, from 10 to 10, mean 10, deviation 0"},
 		"everybody's":            {history("search", spread...), size(800), "12 values of all deployments"},
 		"his own and not theirs": {mixed, size(9000), ""},
+		"wide, five deviations":  {history("payments", repeat(4, 1, 100)...), size(340), ""},
+		"wide, six deviations":   {history("payments", repeat(4, 1, 100)...), size(350), "350 is far"},
 		"far below":              {history("payments", repeat(5, 1000, 1100)...), size(15), "15 is far"},
 		"half":                   {history("payments", repeat(5, 1000, 1100)...), size(500), ""},
 		"gone to zero":           {history("payments", repeat(2, 10, 20, 40, 80)...), days(0), "0 is far"},
@@ -98,6 +100,20 @@ func TestOutlierOfANewRow(t *testing.T) {
 	after.PutDeployment(d)
 	r := ci.Judge(ci.Review{Base: before, Changes: specs.Diff(before, after), Statistics: history("", repeat(9, 10, 20)...)})
 	if brief(r.Findings) != "warning outlier huge" || r.Findings[0].Column != "volume_gb" {
+		t.Errorf("findings %v", r.Findings)
+	}
+}
+
+// TestOutlierZero: 0 operations a second means the type's default, and 0 days mean
+// that the data goes at once.
+func TestOutlierZero(t *testing.T) {
+	t.Parallel()
+	series := map[string]specs.Series{"": {N: 9, Min: 9000, Max: 9000, Sum: 81_000, SumSquares: 729e6}}
+	h := &specs.Statistics{Values: map[string]map[string]specs.Series{"volume_iops": series, "retention_days": series}}
+	before := with(fleet(1), 1, func(d *specs.Deployment) { d.VolumeIOPS, d.RetentionDays = 9000, 9000 })
+	after := with(before, 1, func(d *specs.Deployment) { d.VolumeIOPS, d.RetentionDays = 0, 0 })
+	r := ci.Judge(ci.Review{Base: before, Changes: specs.Diff(before, after), Statistics: h})
+	if brief(r.Findings) != "warning outlier d10" || r.Findings[0].Column != "retention_days" {
 		t.Errorf("findings %v", r.Findings)
 	}
 }

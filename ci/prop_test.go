@@ -2,6 +2,7 @@ package ci_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,6 +84,22 @@ func acknowledgeAll(t *rapid.T, review ci.Review) {
 	then := ci.Judge(review)
 	if open := then.Unacknowledged(); len(open) > 0 || len(first.Findings) != len(then.Findings) || first.Passed() != then.Passed() {
 		t.Fatalf("before %v, after %v", first.Findings, then.Findings)
+	}
+}
+
+// TestOrderOfSameNames: which two of three rows with one name a finding names must
+// not follow the order in which they came.
+func TestOrderOfSameNames(t *testing.T) {
+	t.Parallel()
+	s, to := fleet(0), fleet(0)
+	for n := range 3 {
+		to.PutDeployment(deployment(n, "same"))
+	}
+	changes := specs.Diff(s, to)
+	want := ci.Judge(ci.Review{Base: s, Changes: changes})
+	slices.Reverse(changes)
+	if diff := cmp.Diff(want, ci.Judge(ci.Review{Base: s, Changes: changes})); diff != "" || len(want.Findings) != 3 {
+		t.Errorf("%v\n%s", want.Findings, diff)
 	}
 }
 

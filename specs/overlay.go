@@ -48,15 +48,15 @@ func (s *Snapshot) lend(o *Snapshot, id string) {
 	if d := s.Deployments[id]; d != nil && o.Deployments[id] == nil {
 		o.Deployments[id] = d
 		o.names.add(d.Name, id)
-		s.lendOwner(o, d.Owner)
 	}
 	if waiting, ok := s.orphans[id]; ok {
 		o.orphans[id] = maps.Clone(waiting)
 	}
 }
 
-// lendOwner tells o how many deployments of s the owner has. All of them count, also
-// those that o does not show: that is what a rule about the owner asks.
+// lendOwner tells o how many deployments of s an owner has that the changes name. All
+// of them count, also those that o does not show: that is what a rule about the
+// owner asks.
 func (s *Snapshot) lendOwner(o *Snapshot, owner string) {
 	if n := s.owners[owner]; n > 0 {
 		o.owners[owner] = n
