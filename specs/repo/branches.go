@@ -60,7 +60,7 @@ func (r *Repo) CreateBranch(ctx context.Context, name, from string) error {
 		return err
 	}
 	if refs[name] != "" {
-		return fmt.Errorf("the hub has a branch %s; choose another name, or delete it first: %w", name, ErrBranchExists)
+		return branchExists(name)
 	}
 	commit, err := s.resolve(from)
 	if err != nil {
@@ -69,10 +69,14 @@ func (r *Repo) CreateBranch(ctx context.Context, name, from string) error {
 	return r.scratch(ctx, commit, func(s *session, scratch string) error { return r.push(s, scratch, name) })
 }
 
+func branchExists(name string) error {
+	return fmt.Errorf("the hub has a branch %s; choose another name, or delete it first: %w", name, ErrBranchExists)
+}
+
 // DeleteBranch deletes a branch of the hub. Its commits that are on no other
 // branch go with it.
 func (r *Repo) DeleteBranch(ctx context.Context, name string) error {
-	if name == MainBranch || name == StatusBranch {
+	if name == MainBranch || name == StatusBranch || name == ProposalsBranch {
 		return fmt.Errorf("the branch %s cannot be deleted, because the fleet lives on it: %w", name, ErrProtectedBranch)
 	}
 	r.mu.Lock()

@@ -64,11 +64,16 @@ const landings = 50
 func (r *Repo) landing(ctx context.Context, branch string, make func(s *session, base string) (string, error)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return again(ctx, func() error { return r.land(ctx, branch, make) })
+}
+
+// again does something until it is not lost to another process.
+func again(ctx context.Context, do func() error) error {
 	// Short waits with jitter, as a round takes about 20 ms.
 	wait := backoff.NewExponentialBackOff(backoff.WithInitialInterval(10*time.Millisecond), backoff.WithMaxInterval(300*time.Millisecond))
 	policy := backoff.WithContext(backoff.WithMaxRetries(wait, landings), ctx)
 	return backoff.Retry(func() error {
-		err := r.land(ctx, branch, make)
+		err := do()
 		if err != nil && !isLost(err) {
 			return backoff.Permanent(err)
 		}

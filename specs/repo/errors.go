@@ -26,6 +26,8 @@ var (
 	// ErrBranchExists and ErrProtectedBranch are about names of branches.
 	ErrBranchExists    = errors.New("the branch exists already")
 	ErrProtectedBranch = errors.New("the branch belongs to the fleet")
+	// ErrSchemaStep: what should be undone changed the schema, which only goes forward.
+	ErrSchemaStep = errors.New("a change of the schema is not undone")
 	// ErrReadOnly: a statement that writes was given where only reading is done.
 	ErrReadOnly = errors.New("only statements that read are run here")
 )
@@ -53,17 +55,6 @@ func (e *StatementError) Error() string {
 }
 
 func (e *StatementError) Unwrap() error { return e.Err }
-
-// A ConflictError says that two branches cannot be put together by themselves.
-type ConflictError struct {
-	What    string   // such as "merging add-orders into main"
-	Reasons []string // one line for each conflict
-}
-
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s is not possible without a decision, and nothing was changed: %s; "+
-		"make the branch agree with what it goes into, and try again", e.What, strings.Join(e.Reasons, "; "))
-}
 
 // explain gives an error of the engine its cause back: the driver turns all
 // errors, that of the context too, into text.

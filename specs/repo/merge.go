@@ -3,198 +3,223 @@ package repo
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/mainstaydb/mainstay/specs"
 )
 
-// Merge puts a branch of the hub into another with a merge commit and pushes it.
-// It returns the commit, or "" when the branch is in it already. A *ConflictError
-// says what a person must decide. The merged rows are checked for what the schema
-// can check; what more must hold is for the caller: see PreviewMerge.
-func (r *Repo) Merge(ctx context.Context, branch, into, message string) (string, error) {
-	var commit string
-	err := r.landing(ctx, into, func(s *session, _ string) (string, error) {
-		from, err := s.head(branch)
-		if err != nil {
+// MergeOptions say what is merged into what, and on which conditions.
+type MergeOptions struct {
+	Branch, Into string // of the hub
+	// Resolve settles conflicts cell by cell; "" refuses them.
+	Resolve Side
+	// Tests has the base's own checks run on the merged rows.
+	Tests bool
+	// Approve is told of the trial merge before anything is pushed. Its message
+	// becomes the commit's, "" keeps the usual one, and its error keeps the merge
+	// from the hub. It is asked again when others pushed first. It may read from the
+	// Repo, but nothing in it may fetch or push: the Repo is busy.
+	Approve func(*Merged) (message string, err error)
+}
+
+// Merged is what a merge made, or would make.
+type Merged struct {
+	Commit string // "": there is nothing to merge. Of a trial, in this clone alone
+	Base   string // head of Into
+	Head   string // head of Branch
+	// Changes are against Base.
+	Changes []specs.RowChange
+	Tests   []TestResult
+	// TestsChanged: the merge changes the team's own checks, or the views that they
+	// may read.
+	TestsChanged bool
+	Resolved     []Conflict // that Resolve settled
+}
+
+func (o MergeOptions) what() string { return fmt.Sprintf("merging %s into %s", o.Branch, o.Into) }
+
+// check refuses the branches that have another meaning than a proposal's.
+func (o MergeOptions) check() error {
+	for _, branch := range []string{o.Branch, o.Into} {
+		if branch == StatusBranch || branch == ProposalsBranch {
+			return fmt.Errorf("%s is not possible, because %s is no branch of the desired state; name another: %w", o.what(), branch, ErrProtectedBranch)
+		}
+	}
+	if o.Resolve != "" && o.Resolve != Ours && o.Resolve != Theirs {
+		return fmt.Errorf("%s cannot be settled with %q; use %q or %q", o.what(), o.Resolve, Ours, Theirs)
+	}
+	return nil
+}
+
+// MergeChecked puts a branch of the hub into another with a merge commit and
+// pushes it, if Approve agrees. A *ConflictError says what a person must decide.
+// After an error nothing was changed on the hub.
+func (r *Repo) MergeChecked(ctx context.Context, o MergeOptions) (*Merged, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	var merged *Merged
+	err := r.landing(ctx, o.Into, func(s *session, base string) (string, error) {
+		var err error
+		if merged, err = r.trial(s, base, o); err != nil || merged.Commit == "" {
 			return "", err
 		}
-		commit, err = r.merge(s, from, fmt.Sprintf("merging %s into %s", branch, into), message)
-		return commit, err
+		merged.Commit, err = r.approved(s, merged, o)
+		return merged.Commit, err
 	})
 	if err != nil {
-		return "", err
+		return nil, err
+	}
+	return merged, nil
+}
+
+// approved asks for leave and gives the trial commit the message that came with it.
+func (r *Repo) approved(s *session, m *Merged, o MergeOptions) (string, error) {
+	if o.Approve == nil {
+		return m.Commit, nil
+	}
+	message, err := o.Approve(m)
+	if err != nil || message == "" {
+		return m.Commit, err
+	}
+	commit, err := s.value("CALL dolt_commit('--amend', '--allow-empty', '-m', ?, '--author', ?)", message, r.opts.Author.String())
+	if err != nil {
+		return "", fmt.Errorf("%s failed when its message was written, and nothing was changed: %w", o.what(), err)
 	}
 	return commit, nil
 }
 
-// PreviewMerge merges in the clone alone. The commit can be read by Snapshot and
-// Changes for as long as the Repo is open; the hub knows nothing of it. Commit is
-// empty when there is nothing to merge.
-func (r *Repo) PreviewMerge(ctx context.Context, branch, into string) (*Changed, error) {
+// TryMerge merges in the clone alone, and asks nobody. The commit can be read by
+// Snapshot and Changes for as long as the Repo is open; the hub knows nothing of it.
+func (r *Repo) TryMerge(ctx context.Context, o MergeOptions) (*Merged, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	base, err := r.fetchHead(ctx, into)
+	base, err := r.fetchHead(ctx, o.Into)
 	if err != nil {
 		return nil, err
 	}
-	preview := &Changed{Base: base}
+	var merged *Merged
 	err = r.scratch(ctx, base, func(s *session, _ string) error {
-		from, err := s.head(branch)
-		if err != nil {
-			return err
-		}
-		preview.Commit, err = r.merge(s, from, fmt.Sprintf("merging %s into %s", branch, into), "preview")
-		if err != nil || preview.Commit == "" {
-			return err
-		}
-		preview.Changes, err = s.changes(base, preview.Commit)
+		merged, err = r.trial(s, base, o)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return preview, nil
+	return merged, nil
 }
 
-// merge merges a commit into the session's branch.
-func (r *Repo) merge(s *session, from, what, message string) (string, error) {
-	// With these the engine leaves conflicts in the scratch branch to be read,
-	// and does not only say that there are some. Nothing is committed then.
-	for _, variable := range []string{"dolt_allow_commit_conflicts", "dolt_force_transaction_commit"} {
-		if err := s.exec("SET @@" + variable + " = 1"); err != nil {
-			return "", fmt.Errorf("%s cannot begin: %w", what, err)
-		}
-	}
-	before, err := s.value("SELECT dolt_hashof('HEAD')")
-	if err != nil {
-		return "", fmt.Errorf("%s cannot begin: %w", what, err)
-	}
-	merged := s.call("dolt_merge", "--no-ff", "-m", message, "--author", r.opts.Author.String(), from)
-	reasons, err := s.conflicts()
-	switch {
-	case err != nil:
-		return "", err
-	case len(reasons) > 0:
-		return "", &ConflictError{What: what, Reasons: reasons}
-	case containsAny(merged, "conflict", "can't be merged"):
-		return "", &ConflictError{What: what, Reasons: []string{merged.Error()}}
-	case merged != nil:
-		return "", fmt.Errorf("%s failed, and nothing was changed: %w", what, merged)
-	}
-	if reasons, err = s.violations(); err != nil || len(reasons) > 0 {
-		if err == nil {
-			err = &ConflictError{What: what, Reasons: reasons}
-		}
-		return "", err
-	}
-	after, err := s.value("SELECT dolt_hashof('HEAD')")
-	if err != nil || after == before {
-		return "", err
-	}
-	return after, nil
-}
-
-// violations has every row checked again: a merge of two branches on which every
-// constraint held can break one.
-func (s *session) violations() ([]string, error) {
-	// Its own error says no more than the tables do.
-	checked := s.call("dolt_verify_constraints", "--all", "--output-only")
-	if checked != nil && !containsAny(checked, "constraint") {
-		return nil, fmt.Errorf("the merged rows cannot be checked: %w", checked)
-	}
-	return s.conflicts()
-}
-
-// conflicts describes what a merge could not put together.
-func (s *session) conflicts() ([]string, error) {
-	var reasons []string
-	for _, kind := range []struct{ list, rows string }{
-		{"SELECT `table` FROM dolt_conflicts", "dolt_conflicts_"},
-		{"SELECT `table` FROM dolt_constraint_violations", "dolt_constraint_violations_"},
-	} {
-		tables, err := s.column(kind.list)
-		if err != nil {
-			return nil, fmt.Errorf("the conflicts cannot be listed: %w", err)
-		}
-		for _, table := range tables {
-			err := s.each(func(columns []string, values []any) error {
-				reasons = append(reasons, describe(table, rowOf(columns, values)))
-				return nil
-			}, "SELECT * FROM `"+kind.rows+table+"`")
-			if err != nil {
-				return nil, fmt.Errorf("the conflicts of %s cannot be listed: %w", table, err)
-			}
-		}
-	}
-	return reasons, nil
-}
-
-func (s *session) column(statement string, args ...any) ([]string, error) {
-	var all []string
-	err := s.each(func(_ []string, values []any) error {
-		all = append(all, fmt.Sprint(values[0]))
-		return nil
-	}, statement, args...)
-	return all, err
-}
-
-// describe makes a line for people from a row of a conflict or violation table.
-func describe(table string, row specs.Row) string {
-	name := func(prefix string) string {
-		for _, column := range append([]string{"name"}, keyColumns[table]...) {
-			if text, ok := row[prefix+column].(string); ok {
-				return text
-			}
-		}
-		return "a row"
-	}
-	if kind, ok := row["violation_type"].(string); ok {
-		return fmt.Sprintf("%s %s breaks a %s %v", table, name(""), kind, row["violation_info"])
-	}
-	var differ []string
-	for _, column := range specs.DeploymentColumns() {
-		base, ours, theirs := row["base_"+column], row["our_"+column], row["their_"+column]
-		if ours != theirs && ours != base && theirs != base {
-			differ = append(differ, fmt.Sprintf("%s is %v here and %v there", column, orNone(ours), orNone(theirs)))
-		}
-	}
-	if len(differ) == 0 {
-		differ = append(differ, "was changed on one side and deleted on the other")
-	}
-	who := name("our_")
-	if who == "a row" {
-		who = name("base_")
-	}
-	return fmt.Sprintf("%s %s: %s", table, who, strings.Join(differ, ", "))
-}
-
-func orNone(v any) any {
-	if v == nil {
-		return "nothing"
-	}
-	return v
-}
-
-// Revert undoes one commit on a branch of the hub with a new commit and pushes
-// it. It returns the commit, or "" when there was nothing left to undo. A merge
-// commit is undone against its first parent.
-func (r *Repo) Revert(ctx context.Context, commit, onto, message string) (string, error) {
-	target, err := r.Resolve(ctx, commit)
-	if err != nil {
-		return "", err
-	}
-	var made string
-	err = r.landing(ctx, onto, func(s *session, _ string) (string, error) {
-		opposite, err := r.opposite(s, target)
-		if err != nil {
-			return "", err
-		}
-		made, err = r.undo(s, opposite, commit, message)
-		return made, err
+// Merge is MergeChecked without a say. It returns the commit, or "" when the
+// branch is in it already.
+func (r *Repo) Merge(ctx context.Context, branch, into, message string) (string, error) {
+	merged, err := r.MergeChecked(ctx, MergeOptions{
+		Branch: branch, Into: into, Approve: func(*Merged) (string, error) { return message, nil },
 	})
 	if err != nil {
 		return "", err
 	}
-	return made, nil
+	return merged.Commit, nil
+}
+
+// PreviewMerge is TryMerge with what a preview needs.
+func (r *Repo) PreviewMerge(ctx context.Context, branch, into string) (*Changed, error) {
+	merged, err := r.TryMerge(ctx, MergeOptions{Branch: branch, Into: into})
+	if err != nil {
+		return nil, err
+	}
+	return &Changed{Commit: merged.Commit, Base: merged.Base, Changes: merged.Changes}, nil
+}
+
+// trial merges on the session's branch, which begins at base.
+func (r *Repo) trial(s *session, base string, o MergeOptions) (*Merged, error) {
+	head, err := s.head(o.Branch)
+	if err != nil {
+		return nil, err
+	}
+	m := &Merged{Base: base, Head: head}
+	m.Commit, m.Resolved, err = r.merge(s, merging{
+		ours: base, theirs: head, what: o.what(), message: fmt.Sprintf("merge %s into %s", o.Branch, o.Into), resolve: o.Resolve, history: true,
+	})
+	if err != nil || m.Commit == "" {
+		return m, err
+	}
+	if m.Changes, err = s.changes(base, m.Commit); err != nil {
+		return nil, err
+	}
+	if m.TestsChanged, err = s.testsChanged(base, m.Commit); err != nil {
+		return nil, err
+	}
+	if o.Tests {
+		m.Tests, err = r.runTests(s.ctx, base, m.Commit)
+	}
+	return m, err
+}
+
+// A merging is one merge of a commit into the session's branch.
+type merging struct {
+	ours, theirs  string // commits; ours is the session's head
+	what, message string
+	resolve       Side
+	history       bool // theirs was written by people, who can be named
+}
+
+// merge returns the merge commit, "" when there is nothing to merge, with the
+// conflicts that were settled.
+func (r *Repo) merge(s *session, m merging) (string, []Conflict, error) {
+	// With these the engine leaves conflicts in the scratch branch to be read,
+	// and does not only say that there are some. Nothing is committed then.
+	for _, variable := range []string{"dolt_allow_commit_conflicts", "dolt_force_transaction_commit"} {
+		if err := s.exec("SET @@" + variable + " = 1"); err != nil {
+			return "", nil, fmt.Errorf("%s cannot begin: %w", m.what, err)
+		}
+	}
+	merged := s.call("dolt_merge", "--no-ff", "-m", m.message, "--author", r.opts.Author.String(), m.theirs)
+	if containsAny(merged, "can't be merged", "schema conflict") {
+		return "", nil, &ConflictError{What: m.what, Reasons: []string{merged.Error()}}
+	}
+	clashes, err := s.clashes()
+	if err != nil {
+		return "", nil, err
+	}
+	violations, err := s.violations()
+	switch {
+	case err != nil:
+		return "", nil, err
+	case len(clashes) > 0:
+		return r.decide(s, m, clashes, violations)
+	case len(violations) > 0:
+		return "", nil, conflictError(m.what, nil, nil, violations)
+	case merged != nil:
+		return "", nil, fmt.Errorf("%s failed, and nothing was changed: %w", m.what, merged)
+	}
+	after, err := s.value("SELECT dolt_hashof('HEAD')")
+	if err != nil || after == m.ours {
+		return "", nil, err
+	}
+	return after, nil, nil
+}
+
+// decide settles the conflicts, where a side was named, and commits.
+func (r *Repo) decide(s *session, m merging, clashes []*clash, violations []Violation) (string, []Conflict, error) {
+	conflicts, err := s.describe(m, clashes)
+	if err != nil {
+		return "", nil, err
+	}
+	if m.resolve == "" {
+		return "", nil, conflictError(m.what, clashes, conflicts, violations)
+	}
+	if violations, err = s.settle(m, clashes); err != nil {
+		return "", nil, fmt.Errorf("%s cannot be settled, and nothing was changed: %w", m.what, err)
+	}
+	if len(violations) > 0 {
+		return "", nil, conflictError(m.what, nil, nil, violations)
+	}
+	// The merge is recorded also where the settled rows are all our own.
+	commit, err := s.value("CALL dolt_commit('-A', '--allow-empty', '-m', ?, '--author', ?)", m.message, r.opts.Author.String())
+	if err != nil {
+		return "", nil, fmt.Errorf("%s cannot be committed, and nothing was changed: %w", m.what, err)
+	}
+	return commit, conflicts, nil
 }

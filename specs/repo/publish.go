@@ -10,22 +10,27 @@ import (
 	"github.com/mainstaydb/mainstay/specs"
 )
 
-// An Edit is a change to one row of the branch status.
+// An Edit is a change to one row of a branch that programs write.
 type Edit struct {
 	Table  string
 	Row    specs.Row // the whole row; for a deletion its key columns
 	Delete bool
 }
 
-// Publish commits the edits on top of base on the branch status and pushes. It
-// returns the new commit, or base when the edits change nothing. ErrLost: the
+// Publish is PublishTo the branch status.
+func (r *Repo) Publish(ctx context.Context, base string, edits []Edit, message string) (string, error) {
+	return r.PublishTo(ctx, StatusBranch, base, edits, message)
+}
+
+// PublishTo commits the edits on top of base on a branch of the hub and pushes.
+// It returns the new commit, or base when the edits change nothing. ErrLost: the
 // hub's branch is no longer at base, and nothing was changed anywhere. After any
 // other error it is not known whether the push arrived: fetch and look.
-func (r *Repo) Publish(ctx context.Context, base string, edits []Edit, message string) (string, error) {
+func (r *Repo) PublishTo(ctx context.Context, branch, base string, edits []Edit, message string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	commit := base
-	err := r.scratch(ctx, base, func(s *session, branch string) error {
+	err := r.scratch(ctx, base, func(s *session, scratch string) error {
 		// One transaction: by itself each statement would write the working set.
 		if err := s.exec("SET @@autocommit = 0"); err != nil {
 			return fmt.Errorf("no transaction can begin: %w", err)
@@ -40,7 +45,7 @@ func (r *Repo) Publish(ctx context.Context, base string, edits []Edit, message s
 		if err != nil || made == "" {
 			return err
 		}
-		if err := r.push(s, branch, StatusBranch); err != nil {
+		if err := r.push(s, scratch, branch); err != nil {
 			return err
 		}
 		commit = made

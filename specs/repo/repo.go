@@ -38,6 +38,8 @@ const (
 	// MainBranch holds the desired state, StatusBranch what was seen and done.
 	MainBranch   = "main"
 	StatusBranch = "status"
+	// ProposalsBranch holds what is suggested for main, and who agreed.
+	ProposalsBranch = "proposals"
 )
 
 // Options say which repository to open, where, and as whom.
