@@ -66,6 +66,8 @@ type Repo struct {
 	counter   atomic.Uint64 // of scratch branches
 	// mu serialises what talks to the hub or moves refs; reads run beside it.
 	mu sync.Mutex
+	// sums serialises the use of the file of statistics.
+	sums sync.Mutex
 }
 
 // openTimeout bounds the wait for a directory that another process holds: a
