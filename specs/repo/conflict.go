@@ -2,7 +2,6 @@ package repo
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,12 +89,12 @@ func (s *session) clashes() ([]*clash, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = s.each(func(columns []string, values []any) error {
-			all = append(all, clashOf(table, keys, rowOf(columns, values)))
-			return nil
-		}, "SELECT * FROM "+quoted("dolt_conflicts_"+table))
+		rows, err := s.rows("SELECT * FROM " + quoted("dolt_conflicts_"+table))
 		if err != nil {
 			return nil, fmt.Errorf("the conflicts of %s cannot be listed: %w", table, err)
+		}
+		for _, row := range rows {
+			all = append(all, clashOf(table, keys, row))
 		}
 	}
 	return all, nil
@@ -106,17 +105,23 @@ func (s *session) keysOf(table string) ([]string, error) {
 	if keys := keyColumns[table]; keys != nil {
 		return keys, nil
 	}
-	var keys []string
-	err := s.each(func(columns []string, values []any) error {
-		if row := rowOf(columns, values); row["Key"] == "PRI" {
-			keys = append(keys, fmt.Sprint(row["Field"]))
-		}
-		return nil
-	}, "SHOW COLUMNS FROM "+quoted(table))
+	return s.columnsWith(table, "PRI")
+}
+
+// columnsWith lists the columns of a table that are in a kind of key, as SHOW
+// COLUMNS says it.
+func (s *session) columnsWith(table, kind string) ([]string, error) {
+	all, err := s.rows("SHOW COLUMNS FROM " + quoted(table))
 	if err != nil {
-		return nil, fmt.Errorf("the primary key of %s cannot be read: %w", table, err)
+		return nil, fmt.Errorf("the columns of %s cannot be read: %w", table, err)
 	}
-	return keys, nil
+	var columns []string
+	for _, column := range all {
+		if column["Key"] == kind {
+			columns = append(columns, text(column["Field"]))
+		}
+	}
+	return columns, nil
 }
 
 func clashOf(table string, keys []string, row specs.Row) *clash {
@@ -247,16 +252,6 @@ func (s *session) describe(m merging, clashes []*clash) ([]Conflict, error) {
 		}
 	}
 	return all, nil
-}
-
-func (s *session) column(statement string, args ...any) ([]string, error) {
-	var all []string
-	err := s.each(func(_ []string, values []any) error {
-		all = append(all, fmt.Sprint(values[0]))
-		return nil
-	}, statement, args...)
-	slices.Sort(all)
-	return all, err
 }
 
 func orNone(v any) any {

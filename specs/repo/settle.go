@@ -3,10 +3,9 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-
-	"github.com/mainstaydb/mainstay/specs"
 )
 
 // settle writes the merged row of every clash: what one side alone changed, and
@@ -20,8 +19,9 @@ func (s *session) settle(m merging, clashes []*clash) ([]Violation, error) {
 	}
 	for _, c := range clashes {
 		if err := s.settleRow(c, m.resolve); err != nil {
-			if containsAny(err, "duplicate", "Check constraint", "check constraint") {
-				return []Violation{{Table: c.table, Kind: "settled row", Message: err.Error(), Rows: []string{c.named()}}}, nil
+			if containsAny(err, "duplicate", "Check constraint") {
+				v, err := s.refused(c, m.resolve, err)
+				return []Violation{v}, err
 			}
 			return nil, fmt.Errorf("the row %s of %s cannot be written: %w", c.name, c.table, err)
 		}
@@ -43,12 +43,7 @@ func (s *session) settleRow(c *clash, side Side) error {
 	}
 	where, args := c.where()
 	theirs := "FROM " + quoted("dolt_conflicts_"+c.table) + " WHERE dolt_conflict_id = ?"
-	take := c.take
-	if side == Theirs {
-		for _, cell := range c.both {
-			take = append(take, cell.Column)
-		}
-	}
+	take := c.taken(side)
 	var err error
 	switch {
 	case c.ours != nil && c.theirs != nil && len(take) > 0:
@@ -84,53 +79,56 @@ func (c *clash) where() (string, []any) {
 	return " WHERE " + strings.Join(tests, " AND "), args
 }
 
-func (c *clash) named() string { return rowName(c.table, c.keys, c.some(), nil) }
-
-// settleFamily keeps a deployment and its settings together where one side
-// deleted the deployment and the other changed something of it: the side that is
-// taken gives all of it. Its settings were not in conflict, and went by themselves.
-func (s *session) settleFamily(m merging, c *clash) error {
-	id := ""
-	switch c.table {
-	case specs.TableDeployments:
-		id, _ = c.some()["id"].(string)
-	case specs.TableSettings:
-		id, _ = c.some()["deployment"].(string)
-	}
-	if id == "" || c.ours != nil && c.theirs != nil {
-		return nil
-	}
-	taken, other := m.ours, m.theirs
-	if m.resolve == Theirs {
-		taken, other = m.theirs, m.ours
-	}
-	there, err := s.hasDeployment(id, taken)
-	if err != nil {
-		return err
-	}
-	if also, err := s.hasDeployment(id, other); err != nil || also == there {
-		return err // a setting alone
-	}
-	statements := []string{"DELETE FROM settings WHERE deployment = ?"}
-	if there {
-		statements = append(statements, "INSERT INTO settings SELECT * FROM settings AS OF '"+taken+"' WHERE deployment = ?")
-		if here, err := s.value("SELECT id FROM deployments WHERE id = ?", id); err != nil {
-			return err
-		} else if here == "" {
-			statements = append(statements, "INSERT INTO deployments SELECT * FROM deployments AS OF '"+taken+"' WHERE id = ?")
+// taken lists the columns whose value comes from theirs.
+func (c *clash) taken(side Side) []string {
+	take := slices.Clone(c.take)
+	if side == Theirs {
+		for _, cell := range c.both {
+			take = append(take, cell.Column)
 		}
 	}
-	for _, statement := range statements {
-		if err := s.exec(statement, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return take
 }
 
-func (s *session) hasDeployment(id, commit string) (bool, error) {
-	found, err := s.value("SELECT id FROM deployments AS OF ? WHERE id = ?", commit, id)
-	return found != "", err
+// refused explains why the settled row does not go into its table. Where it wants
+// a value that another row has, both are named.
+func (s *session) refused(c *clash, side Side, why error) (Violation, error) {
+	row := maps.Clone(c.some())
+	for _, column := range c.taken(side) {
+		row[column] = c.theirs[column]
+	}
+	v := Violation{Table: c.table, Kind: "settled row", Message: why.Error(), Rows: []string{rowName(c.table, c.keys, row, s.nameHere)}}
+	unique, err := s.uniqueColumns(c.table)
+	if err != nil {
+		return v, err
+	}
+	for _, column := range unique {
+		same, err := s.rows("SELECT * FROM "+quoted(c.table)+" WHERE "+quoted(column)+" = ?", row[column])
+		if err != nil {
+			return v, fmt.Errorf("the rows of %s with the same %s cannot be read: %w", c.table, column, err)
+		}
+		var others []string
+		for _, other := range same {
+			if keyIn(c.keys, other) != c.key() {
+				others = append(others, rowName(c.table, c.keys, other, s.nameHere))
+			}
+		}
+		if len(others) > 0 {
+			v.Kind, v.Rows = uniqueIndex, append(v.Rows, others...)
+			v.Message = fmt.Sprintf("%s is %v in all of them, and must be another in each; change or delete one", column, orNone(row[column]))
+			break
+		}
+	}
+	slices.Sort(v.Rows)
+	return v, nil
+}
+
+// uniqueIndex is the engine's word for the kind of a violation.
+const uniqueIndex = "unique index"
+
+// uniqueColumns are those of which one value may be in one row alone.
+func (s *session) uniqueColumns(table string) ([]string, error) {
+	return s.columnsWith(table, "UNI")
 }
 
 // verify has what changed against our side checked again, because what the merge

@@ -36,6 +36,9 @@ func (r *Repo) Statistics(ctx context.Context, commit string) (*specs.Statistics
 	if kept == nil {
 		return r.sumUp(ctx, commit, true)
 	}
+	if _, err := r.Commit(ctx, kept.Commit); errors.Is(err, ErrUnknownRef) { // the hub was replaced
+		return r.sumUp(ctx, commit, true)
+	}
 	steps, forward, err := r.Steps(ctx, kept.Commit, commit)
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,6 +46,27 @@ func rowOf(columns []string, values []any) specs.Row {
 		row[column] = textOf(values[i])
 	}
 	return row
+}
+
+// rows reads a whole answer. Another query may run on the session when it returns.
+func (s *session) rows(statement string, args ...any) ([]specs.Row, error) {
+	var all []specs.Row
+	err := s.each(func(columns []string, values []any) error {
+		all = append(all, rowOf(columns, values))
+		return nil
+	}, statement, args...)
+	return all, err
+}
+
+// column reads an answer's first column, in order.
+func (s *session) column(statement string, args ...any) ([]string, error) {
+	var all []string
+	err := s.each(func(_ []string, values []any) error {
+		all = append(all, fmt.Sprint(values[0]))
+		return nil
+	}, statement, args...)
+	slices.Sort(all)
+	return all, err
 }
 
 // keyColumns are the primary keys of the tables of the desired state.

@@ -34,27 +34,35 @@ func (s *session) violationsOf(table string) ([]Violation, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []Violation
-	nameOf := s.nameHere
-	places := map[string]int{}
+	type brokenRow struct {
+		Violation
+		row      specs.Row
+		together string
+	}
+	var rows []brokenRow // named later: that asks the session again
 	err = s.each(func(columns []string, values []any) error {
-		row := rowOf(columns, values)
-		kind, _ := row["violation_type"].(string)
-		message, together := broken(values[slices.Index(columns, "violation_info")], row)
-		if together == "" { // the row breaks the rule by itself
-			together = keyIn(keys, row)
-		}
-		together = strings.Join([]string{kind, message, together}, "\x00")
-		if _, ok := places[together]; !ok {
-			places[together] = len(all)
-			all = append(all, Violation{Table: table, Kind: kind, Message: message})
-		}
-		v := &all[places[together]]
-		v.Rows = append(v.Rows, rowName(table, keys, row, nameOf))
+		b := brokenRow{row: rowOf(columns, values)}
+		b.Table, b.Kind = table, text(b.row["violation_type"])
+		b.Message, b.together = broken(values[slices.Index(columns, "violation_info")], b.row)
+		rows = append(rows, b)
 		return nil
 	}, "SELECT * FROM "+quoted("dolt_constraint_violations_"+table))
 	if err != nil {
 		return nil, fmt.Errorf("what the rows of %s break cannot be listed: %w", table, err)
+	}
+	var all []Violation
+	places := map[string]int{}
+	for _, b := range rows {
+		if b.together == "" { // the row breaks the rule by itself
+			b.together = keyIn(keys, b.row)
+		}
+		together := strings.Join([]string{b.Kind, b.Message, b.together}, "\x00")
+		if _, ok := places[together]; !ok {
+			places[together] = len(all)
+			all = append(all, b.Violation)
+		}
+		v := &all[places[together]]
+		v.Rows = append(v.Rows, rowName(table, keys, b.row, s.nameHere))
 	}
 	for _, v := range all {
 		slices.Sort(v.Rows)
