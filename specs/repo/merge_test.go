@@ -169,6 +169,11 @@ func TestSettle(t *testing.T) {
 			query: "SELECT concat(d.name, ' ', value) FROM deployments d JOIN settings ON deployment = id ORDER BY value",
 			ours:  "", theirs: "orders info,orders json",
 		},
+		"a setting added, and the deployment deleted": {
+			branch: []string{"UPDATE deployments SET owner = 'x'; INSERT INTO settings VALUES (" + of + ", 'log_level', 'debug')"}, main: []string{"DELETE FROM deployments"},
+			query: "SELECT concat(d.owner, ' ', value) FROM deployments d JOIN settings ON deployment = id",
+			ours:  "", theirs: "x debug",
+		},
 		"a setting given twice": {
 			branch: []string{"INSERT INTO settings VALUES (" + of + ", 'log_level', 'debug')"},
 			main:   []string{"INSERT INTO settings VALUES (" + of + ", 'log_level', 'info')"},
@@ -221,7 +226,11 @@ func TestMergeBreaksUnique(t *testing.T) {
 	ctx := context.Background()
 	two := orders + "; INSERT INTO deployments (name) VALUES ('first'), ('second')"
 	for name, c := range map[string]struct{ branch, main []string }{
-		"two renamed":     {[]string{"UPDATE deployments SET name = 'same' WHERE name = 'first'"}, []string{"UPDATE deployments SET name = 'same' WHERE name = 'second'"}},
+		"two renamed": {[]string{"UPDATE deployments SET name = 'same' WHERE name = 'first'"}, []string{"UPDATE deployments SET name = 'same' WHERE name = 'second'"}},
+		"apart of conflict": {
+			[]string{"UPDATE deployments SET name = 'same' WHERE name = 'first'", "UPDATE deployments SET owner = 'b' WHERE name = 'orders'"},
+			[]string{"UPDATE deployments SET name = 'same' WHERE name = 'second'", "UPDATE deployments SET owner = 'm' WHERE name = 'orders'"},
+		},
 		"two added":       {[]string{"INSERT INTO deployments (name) VALUES ('same')"}, []string{"INSERT INTO deployments (name) VALUES ('same')"}},
 		"beside conflict": {[]string{"UPDATE deployments SET name = 'same', owner = 'b' WHERE name = 'first'"}, []string{"UPDATE deployments SET name = 'same' WHERE name = 'second'", "UPDATE deployments SET owner = 'm' WHERE name = 'first'"}},
 	} {
@@ -238,6 +247,9 @@ func TestMergeBreaksUnique(t *testing.T) {
 				}
 				if side == "" && name == "beside conflict" {
 					return // the conflict comes first
+				}
+				if side == "" && name == "apart of conflict" && len(conflict.Conflicts) != 1 {
+					t.Errorf("conflicts %+v", conflict.Conflicts)
 				}
 				if len(conflict.Violations) != 1 {
 					t.Fatalf("violations %+v", conflict.Violations)
@@ -263,6 +275,9 @@ func TestSettleRefuses(t *testing.T) {
 		"check": {
 			"CREATE TABLE pairs (id INT PRIMARY KEY, a INT, b INT, c INT, CONSTRAINT a_under_b CHECK (a < b)); INSERT INTO pairs VALUES (1, 1, 9, 0)",
 			"UPDATE pairs SET a = 8, c = 1", "UPDATE pairs SET b = 2, c = 2", "a_under_b",
+		},
+		"reference": {
+			"", "UPDATE deployments SET dolt_version = '1.86.4', owner = 'b'", "UPDATE deployments SET owner = 'm'; DELETE FROM versions WHERE version = '1.86.4'", "deployments orders (id",
 		},
 		"no key": {"CREATE TABLE jots (a INT, b INT); INSERT INTO jots VALUES (1, 1)", "DELETE FROM jots", "INSERT INTO jots VALUES (1, 1)", "no primary key"},
 	} {
