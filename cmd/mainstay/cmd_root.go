@@ -56,6 +56,8 @@ func addCommands(root *cobra.Command, a *app) {
 		newDiffCommand(a),
 		newLogCommand(a),
 		newBlameCommand(a),
+		newImportCommand(a),
+		newExportCommand(a),
 		newVersionCommand(a),
 		newCompletionCommand(a),
 	)

@@ -162,14 +162,13 @@ func (t tree) encode(existing []byte) ([]byte, error) {
 			return nil, errInvalid
 		}
 	}
-	if len(bytes.TrimSpace(existing)) == 0 {
-		return t.fresh(), nil
+	if blank(existing) {
+		return append(bytes.Clone(existing), t.fresh()...), nil
 	}
-	p := &parser{}
-	root := p.document(existing)
-	if root == nil {
-		return nil, p.faults[0]
+	if _, faults := Parse("", existing); len(faults) > 0 {
+		return nil, faults[0] // what is not understood cannot be kept
 	}
+	root := new(parser).document(existing)
 	for _, way := range []func() ([]byte, bool){
 		func() ([]byte, bool) { return patched(existing, root, t) },
 		func() ([]byte, bool) { return reworked(root, t) },
@@ -179,6 +178,16 @@ func (t tree) encode(existing []byte) ([]byte, error) {
 		}
 	}
 	return t.fresh(), nil
+}
+
+// blank says whether a file holds nothing but comments.
+func blank(data []byte) bool {
+	for line := range bytes.Lines(data) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return len(data) == 0 || bytes.HasSuffix(data, []byte("\n"))
 }
 
 // said flattens what a file says; nil: it has faults.

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -15,9 +14,12 @@ import (
 // several lines; whoever calls it reads the outcome again and looks.
 func patched(existing []byte, root *yaml.Node, want tree) (data []byte, ok bool) {
 	p := newPatch(string(existing))
-	p.mapping(root, want, len(p.starts), false)
+	p.mapping(root, want, root.Line-1, len(p.starts), false)
 	if p.unsure {
 		return nil, false
+	}
+	if len(p.edits) == 0 {
+		return existing, true
 	}
 	return []byte(p.apply()), true
 }
@@ -53,16 +55,18 @@ func newPatch(source string) *patch {
 }
 
 func (p *patch) apply() string {
-	if len(p.edits) == 0 {
-		return p.source
-	}
-	// From the end, so that places stay true; insertions at one place keep their order.
 	sort.SliceStable(p.edits, func(i, j int) bool { return p.edits[i].from < p.edits[j].from })
-	out := p.source
-	for _, e := range slices.Backward(p.edits) {
-		out = out[:e.from] + e.text + out[e.to:]
+	var b strings.Builder
+	at := 0
+	for _, e := range p.edits {
+		if e.from > at { // otherwise it stands in what was taken out
+			b.WriteString(p.source[at:e.from])
+		}
+		b.WriteString(e.text)
+		at = max(at, e.to)
 	}
-	return out
+	b.WriteString(p.source[at:])
+	return b.String()
 }
 
 func (p *patch) replace(from, to int, text string) { p.edits = append(p.edits, edit{from, to, text}) }

@@ -19,9 +19,9 @@ func (p *patch) node(key, n *yaml.Node, want tree, end int) {
 	case want.empty():
 		p.clear(key, n, want, end)
 	case want.shape == mapping && n.Kind == yaml.MappingNode:
-		p.mapping(n, want, end, false)
+		p.mapping(n, want, key.Line, end, false)
 	case want.shape == sequence && n.Kind == yaml.SequenceNode:
-		p.sequence(n, want, end)
+		p.sequence(n, want, key.Line, end)
 	default:
 		p.unsure = true
 	}
@@ -70,9 +70,9 @@ func (p *patch) flow(n *yaml.Node, want tree) {
 	}
 }
 
-// mapping changes the pairs of a block. item says that its first key stands
-// behind a hyphen.
-func (p *patch) mapping(n *yaml.Node, want tree, end int, item bool) {
+// mapping changes the pairs of a block. Nothing above the line floor goes. item
+// says that its first key stands behind a hyphen.
+func (p *patch) mapping(n *yaml.Node, want tree, floor, end int, item bool) {
 	if n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || len(n.Content) == 0 {
 		p.unsure = true
 		return
@@ -92,7 +92,7 @@ func (p *patch) mapping(n *yaml.Node, want tree, end int, item bool) {
 		case item && i == 0:
 			p.unsure = true
 		default:
-			p.replace(p.lineAt(p.above(key.Line-1, n.Line-1)), p.lineAt(stop), "")
+			p.replace(p.lineAt(p.above(key.Line-1, floor)), p.lineAt(stop), "")
 		}
 	}
 	p.missing(n, want, ends, item)
@@ -117,7 +117,7 @@ func (p *patch) missing(n *yaml.Node, want tree, ends map[string]int, item bool)
 }
 
 // sequence changes the items of a block.
-func (p *patch) sequence(n *yaml.Node, want tree, end int) {
+func (p *patch) sequence(n *yaml.Node, want tree, floor, end int) {
 	left := slices.Clone(want.items)
 	at := n.Line - 1
 	for i, item := range n.Content {
@@ -129,10 +129,10 @@ func (p *patch) sequence(n *yaml.Node, want tree, end int) {
 		known := itemKey(item, want)
 		found := slices.IndexFunc(left, func(t tree) bool { return t.known(want.key) == known })
 		if found < 0 {
-			p.replace(p.lineAt(p.above(item.Line-1, n.Line-1)), p.lineAt(stop), "")
+			p.replace(p.lineAt(p.above(item.Line-1, floor)), p.lineAt(stop), "")
 			continue
 		}
-		p.mapping(item, left[found], stop, true)
+		p.mapping(item, left[found], item.Line-1, stop, true)
 		left = slices.Delete(left, found, found+1)
 		at = stop
 	}
