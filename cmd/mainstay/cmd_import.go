@@ -135,4 +135,3 @@ func (o importOptions) read() ([]*manifest.File, error) {
 	}
 	return files, nil
 }
-
