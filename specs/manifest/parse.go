@@ -113,7 +113,7 @@ func (p pair) name() string { return p.key.Value }
 // mapping gives the pairs of a mapping, without repeated keys.
 func (p *parser) mapping(n *yaml.Node, what string) []pair {
 	if n.Kind != yaml.MappingNode || n.Anchor != "" {
-		p.fail(n, what+" is not a mapping of keys to values", "write one key: value on each line")
+		p.fail(n, what+" is not a mapping of keys to values", "write one key: value on each line, or {} for none")
 		return nil
 	}
 	var pairs []pair
