@@ -124,6 +124,8 @@ func (a *app) reportExport(doc exportDoc) error {
 			fmt.Fprintf(a.stdout, "%s %s: there is no such deployment any more; --prune removes the file\n", style.Bad("gone"), path)
 		}
 	}
-	_, err := fmt.Fprintf(a.stderr, "%s as it was\n", render.Count(doc.Unchanged, "file"))
-	return err
+	if doc.Unchanged > 0 {
+		fmt.Fprintf(a.stderr, "%s already as the rows are\n", render.Count(doc.Unchanged, "file"))
+	}
+	return nil
 }

@@ -20,10 +20,11 @@ type importer struct {
 	options importOptions
 	files   []*manifest.File
 
-	merged *manifest.Merged
-	made   bool // the branch was made by us
-	shown  bool // the difference was
-	doc    importDoc
+	against string // the branch whose rows the files are compared with
+	merged  *manifest.Merged
+	made    bool // the branch was made by us
+	shown   bool // the difference was
+	doc     importDoc
 }
 
 // errMoved: the branch moved between the comparison and the commit.
@@ -52,8 +53,10 @@ func (im *importer) run(ctx context.Context) error {
 // base is the commit that the files are compared with.
 func (im *importer) base(ctx context.Context) (string, error) {
 	commit, err := im.client.Resolve(ctx, im.options.branch)
+	im.against = im.options.branch
 	if errors.Is(err, repo.ErrUnknownRef) {
-		return im.client.Resolve(ctx, repo.MainBranch)
+		im.against = repo.MainBranch
+		return im.client.Resolve(ctx, im.against)
 	}
 	return commit, err
 }
@@ -102,16 +105,22 @@ func (im *importer) placed(findings []specs.Finding) []placedFinding {
 
 // refuse says no when an error is among the findings. They were shown.
 func (im *importer) refuse() error {
-	var errs []error
+	n := 0
 	for _, f := range im.doc.Findings {
 		if f.Severity == specs.Error {
-			errs = append(errs, errors.New(f.String()))
+			n++
 		}
 	}
-	if len(errs) == 0 {
+	if n == 0 {
 		return nil
 	}
-	return refusal{fmt.Errorf("nothing was changed, as the control plane would refuse it: %w", errors.Join(errs...))}
+	if im.app.json() {
+		if err := render.JSON(im.app.stdout, im.doc); err != nil {
+			return err
+		}
+	}
+	return refusef("nothing was changed, as a check refuses what the files say: %s above; mend %s and try again",
+		render.Count(n, "error"), pronoun(n))
 }
 
 // commit makes the changes, if the branch is still where it was compared.
@@ -173,9 +182,7 @@ func (im *importer) show() {
 		fmt.Fprintln(im.app.stdout, line)
 	}
 	for _, f := range im.doc.Findings {
-		if f.Severity != specs.Error || im.options.branch != repo.MainBranch { // those are in the refusal
-			fmt.Fprintln(im.app.stderr, render.Visible(f.String()))
-		}
+		fmt.Fprintln(im.app.stderr, render.Visible(f.String()))
 	}
 }
 
@@ -192,7 +199,7 @@ func (im *importer) report() error {
 	}
 	switch {
 	case len(im.doc.Changes) == 0:
-		fmt.Fprintf(w, "nothing to change: the rows on %s are as the files say\n", im.options.branch)
+		fmt.Fprintf(w, "nothing to change: the rows on %s are as the files say\n", im.against)
 	case im.doc.Commit == "":
 		fmt.Fprintln(w, "nothing was committed, as --dry-run asks")
 	default:
