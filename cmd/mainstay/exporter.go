@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/manifest"
 )
@@ -195,14 +194,31 @@ func (e *exporter) write() error {
 		if info, err := os.Stat(f.path); err == nil {
 			mode = info.Mode().Perm()
 		}
-		if err := durable.WriteFile(f.path, f.data, mode); err != nil {
-			return err
+		if err := replaceFile(f.path, f.data, mode); err != nil {
+			return fmt.Errorf("cannot write %s: %w", f.path, pathCause(err))
 		}
 	}
 	for _, path := range e.removes {
-		if err := durable.Remove(path); err != nil {
+		if err := os.Remove(path); err != nil {
 			return fmt.Errorf("cannot remove %s: %w", path, pathCause(err))
 		}
 	}
 	return nil
+}
+
+// replaceFile writes a file whole or not at all. It does not wait for the disk, as
+// package durable does: what a power cut takes is exported again, and thousands
+// of files would take minutes.
+func replaceFile(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // after the rename there is nothing of this name
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }

@@ -128,7 +128,9 @@ func (im *importer) commit(ctx context.Context, base string) error {
 	if err := im.makeBranch(ctx, base); err != nil {
 		return err
 	}
-	changed, err := im.client.ChangeChecked(ctx, im.options.branch, manifest.Statements(im.merged.Changes), im.options.message,
+	// One transaction: by itself each statement would write the working set.
+	statements := "SET @@autocommit = 0;\n" + manifest.Statements(im.merged.Changes)
+	changed, err := im.client.ChangeChecked(ctx, im.options.branch, statements, im.options.message,
 		func(now string, _ []specs.RowChange) error {
 			if now != base {
 				return errMoved
