@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
@@ -22,8 +23,9 @@ type importer struct {
 
 	against string // the branch whose rows the files are compared with
 	merged  *manifest.Merged
-	made    bool // the branch was made by us
-	shown   bool // the difference was
+	made    bool               // the branch was made by us
+	shown   []specs.CellChange // the difference that was
+	ids     map[string]string  // of new deployments, by name
 	doc     importDoc
 }
 
@@ -70,7 +72,7 @@ func (im *importer) compare(ctx context.Context) (base string, err error) {
 	if err != nil {
 		return "", err
 	}
-	merged, faults := manifest.Merge(tables, im.files, manifest.Options{Prune: im.options.prune, NewID: uuid.NewString})
+	merged, faults := manifest.Merge(tables, im.files, manifest.Options{Prune: im.options.prune, NewID: im.newID})
 	if err := faulty(faults); err != nil {
 		return "", err
 	}
@@ -173,13 +175,25 @@ func (im *importer) undo(ctx context.Context, err error) error {
 	return errors.Join(err, im.client.DeleteBranch(ctx, im.options.branch))
 }
 
-// show prints the difference before anything is committed; once, although it may
-// be worked out again.
+// newID gives a new deployment the same id when the comparison is made anew, so
+// that what was shown is what is committed.
+func (im *importer) newID(name string) string {
+	if im.ids == nil {
+		im.ids = map[string]string{}
+	}
+	if im.ids[name] == "" {
+		im.ids[name] = uuid.NewString()
+	}
+	return im.ids[name]
+}
+
+// show prints the difference before anything is committed; again only when it has
+// become another one.
 func (im *importer) show() {
-	if im.app.json() || im.shown {
+	if im.app.json() || im.shown != nil && slices.Equal(im.shown, im.doc.Changes) {
 		return
 	}
-	im.shown = true
+	im.shown = im.doc.Changes
 	for _, line := range view.ChangeLines(im.app.style(), im.doc.Changes) {
 		fmt.Fprintln(im.app.stdout, line)
 	}

@@ -14,8 +14,8 @@ type Options struct {
 	// about: deployments when there is a deployment's file, and the settings of one
 	// or a list of the fleet when a file has that list.
 	Prune bool
-	// NewID gives the id of a deployment that is not there yet.
-	NewID func() string
+	// NewID gives the id of a deployment that is not there yet, by its name.
+	NewID func(name string) string
 }
 
 // Merged is what has to change that the rows are as the files say.

@@ -35,7 +35,7 @@ func (m *merger) deployments(files []*File) {
 	for _, f := range rest {
 		row := m.byName[f.Deployment.text("name")]
 		if row == nil || m.claimed[textOf(row["id"])] != nil {
-			m.added(f, m.options.NewID())
+			m.added(f, m.options.NewID(f.Deployment.text("name")))
 			continue
 		}
 		m.deployment(f, textOf(row["id"]), row)

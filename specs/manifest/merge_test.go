@@ -78,7 +78,7 @@ func TestMerge(t *testing.T) {
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, faults := Merge(base(), parsed(t, c.files), Options{Prune: c.prune, NewID: func() string { return newID }})
+			m, faults := Merge(base(), parsed(t, c.files), Options{Prune: c.prune, NewID: func(string) string { return newID }})
 			if len(faults) > 0 {
 				t.Fatal(faults)
 			}
@@ -121,7 +121,7 @@ func TestMergeFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, faults := Merge(base(), parsed(t, c.files), Options{NewID: func() string { return newID }})
+			_, faults := Merge(base(), parsed(t, c.files), Options{NewID: func(string) string { return newID }})
 			if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), c.want) || faults[0].Advice == "" {
 				t.Errorf("got %v, want %s", faults, c.want)
 			}
@@ -154,7 +154,7 @@ func TestStatements(t *testing.T) {
 		"o", "id: " + ordersID + "\nname: catalog\nowner: \"it's \\\\ \\n; DROP\"\n", "c", "id: " + catalogID + "\nname: orders\nsettings: {}\n",
 		"n", "name: new\ndolt_version: 3.0.0\nsettings: {a: b}\n", "f", "versions: [{version: 3.0.0}, {version: 2.2.0}]\n",
 	})
-	m, faults := Merge(base(), files, Options{Prune: true, NewID: func() string { return newID }})
+	m, faults := Merge(base(), files, Options{Prune: true, NewID: func(string) string { return newID }})
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
