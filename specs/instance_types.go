@@ -36,7 +36,7 @@ func checkInstanceType(r *rules, d *Deployment) {
 	}
 	if !slices.Contains(instanceSizes, size) {
 		advice := "use a size such as small, large or 2xlarge"
-		if near := nearest(size, instanceSizes); near != "" {
+		if near := Nearest(size, instanceSizes); near != "" {
 			advice = fmt.Sprintf("did you mean %s.%s?", family, near)
 		}
 		r.remark(Warning, "instance-type", "instance_type", fmt.Sprintf("EC2 has no size %q", size), advice)

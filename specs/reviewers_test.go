@@ -33,12 +33,12 @@ func TestReviewers(t *testing.T) {
 		"two addresses":   {[]specs.Reviewer{{"main", "", "ann@x bob@x", 1}}, "error reviewer-person main//ann@x bob@x"},
 		"another branch":  {[]specs.Reviewer{{"status", "", "ann@x", 1}}, "error reviewer-branch status//ann@x"},
 		"below the range": {[]specs.Reviewer{{"main", "", "ann@x", -1}}, "error reviewer-required main//ann@x"},
-		"above the range": {[]specs.Reviewer{{"main", "", "ann@x", 21}}, "error reviewer-required main//ann@x\nwarning reviewers-too-few main/"},
-		"too few":         {[]specs.Reviewer{{"main", "payments", "ann@x", 1}, {"main", "payments", "bob@x", 3}}, "warning reviewers-too-few main/payments"},
+		"above the range": {[]specs.Reviewer{{"main", "", "ann@x", 21}}, "error reviewer-required main//ann@x\nerror reviewers-too-few main/"},
+		"too few":         {[]specs.Reviewer{{"main", "payments", "ann@x", 1}, {"main", "payments", "bob@x", 3}}, "error reviewers-too-few main/payments"},
 		"enough":          {[]specs.Reviewer{{"main", "payments", "ann@x", 2}, {"main", "payments", "bob@x", 0}}, ""},
 		"one with two spellings": {[]specs.Reviewer{{"main", "payments", "ann@x", 2}, {"main", "payments", "Ann@X", 2}},
-			"warning reviewers-too-few main/payments"},
-		"of other owners": {[]specs.Reviewer{{"main", "payments", "ann@x", 2}, {"main", "", "bob@x", 1}}, "warning reviewers-too-few main/payments"},
+			"error reviewers-too-few main/payments"},
+		"of other owners": {[]specs.Reviewer{{"main", "payments", "ann@x", 2}, {"main", "", "bob@x", 1}}, "error reviewers-too-few main/payments"},
 		"unknown owner":   {[]specs.Reviewer{{"main", "paymets", "ann@x", 1}}, "note reviewers-owner main/paymets"},
 	}
 	for name, test := range tests {
@@ -101,7 +101,7 @@ func TestReviewersOutliveTheirOwner(t *testing.T) {
 		t.Parallel()
 		to := two.Clone()
 		delete(to.Reviewers, "main/payments/ann@x")
-		if got := brief(specs.ValidateChanged(to, specs.Diff(two, to))); got != "warning reviewers-too-few main/payments" {
+		if got := brief(specs.ValidateChanged(to, specs.Diff(two, to))); got != "error reviewers-too-few main/payments" {
 			t.Errorf("got %q", got)
 		}
 	})

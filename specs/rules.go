@@ -156,8 +156,8 @@ func checkIOPS(r *rules, d *Deployment, kind volumeKind) {
 	}
 }
 
-// nearest gives the known word with the fewest edits from word, or "" when none is near.
-func nearest(word string, known []string) string {
+// Nearest gives the known word with the fewest edits from word, or "" when none is near.
+func Nearest(word string, known []string) string {
 	best, distance := "", len(word)/2+1
 	for _, k := range known {
 		if d := edits(word, k); d < distance {

@@ -59,7 +59,7 @@ func (p panel) key() string { return KeyOf(p.branch, p.owner) }
 func validatePanel(s *Snapshot, p panel, people, required int) []Finding {
 	r := rules{table: TableReviewers, key: p.key()}
 	if required > people {
-		r.remark(Warning, "reviewers-too-few", "required",
+		r.fail("reviewers-too-few", "required",
 			fmt.Sprintf("%d approvals are required, and there are %d reviewers: once this is merged, nobody can merge", required, people),
 			fmt.Sprintf("set required to %d or less, or insert more reviewers", people))
 	}

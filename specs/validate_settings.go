@@ -64,7 +64,7 @@ func nearestSetting(name string, names []string) string {
 			return n
 		}
 	}
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		return near
 	}
 	if _, ok := systemVariables()[name]; ok {
@@ -85,7 +85,7 @@ func (r *rules) systemVariable(name, value, doltVersion string) {
 	v, ok := all[name]
 	switch {
 	case !ok:
-		near := nearest(name, sortedKeys(all))
+		near := Nearest(name, sortedKeys(all))
 		if near != "" {
 			near = systemVariablePrefix + near
 		}

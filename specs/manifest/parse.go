@@ -176,7 +176,7 @@ func (p *parser) unknown(key *yaml.Node, known, fine []string) {
 		return
 	}
 	advice := "the keys are " + strings.Join(known, ", ")
-	if near := nearest(key.Value, known); near != "" {
+	if near := specs.Nearest(key.Value, known); near != "" {
 		advice = "did you mean " + near + "?"
 	}
 	p.fail(key, fmt.Sprintf("there is no key %q", key.Value), advice)
