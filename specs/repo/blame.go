@@ -22,137 +22,160 @@ type BlameCell struct {
 	Message string
 }
 
-// Blame explains every cell of a deployment at a reference. The row is followed
-// by its id, so that a rename does not end its history.
+// Blame explains every cell of a deployment at a reference. The row is followed by
+// its id, so that a rename does not end its history. A merge is blamed for what it
+// settled itself, and not for what it brought in.
 func (r *Repo) Blame(ctx context.Context, ref, deployment string) ([]BlameCell, error) {
 	commit, err := r.Resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.at(ctx, commit)
+	s, err := r.session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	id, err := s.value("SELECT id FROM deployments WHERE name = ? OR id = ?", deployment, deployment)
+	id, err := s.idOf(commit, deployment)
 	if err != nil {
-		return nil, readError(specs.TableDeployments, commit, err)
+		return nil, err
 	}
 	if id == "" {
 		return nil, fmt.Errorf("there is no deployment %s at %s; mainstay status lists those there are", deployment, ref)
 	}
-	b := &blame{cells: map[string]BlameCell{}}
-	for _, source := range []struct{ table, key string }{{specs.TableDeployments, "id"}, {specs.TableSettings, "deployment"}} {
-		if err := b.follow(s, source.table, source.key, id); err != nil {
-			return nil, err
+	h, err := r.historyOf(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	b := &blame{session: s, id: id, rows: map[string]specs.Row{}}
+	return b.explain(h, commit)
+}
+
+// idOf asks for the name first, then for the id itself: each is a look into an
+// index, and both in one question are a look at every row.
+func (s *session) idOf(commit, deployment string) (string, error) {
+	for _, column := range []string{"name", "id"} {
+		id, err := s.value("SELECT id FROM deployments AS OF ? WHERE "+column+" = ?", commit, deployment)
+		if err != nil {
+			return "", readError(specs.TableDeployments, commit, err)
+		}
+		if id != "" {
+			return id, nil
 		}
 	}
-	return b.sorted(), nil
+	return "", nil
 }
 
 type blame struct {
-	cells map[string]BlameCell
+	*session
+	id   string
+	rows map[string]specs.Row // by commit: the deployment's cells and settings
 }
 
-// A step is what one commit did to a row.
-type step struct {
-	change specs.RowChange
-	commit string
+// explain finds for each cell the newest commit that wrote what stands there now.
+func (b *blame) explain(h *history, commit string) ([]BlameCell, error) {
+	now, err := b.row(commit)
+	if err != nil {
+		return nil, err
+	}
+	open := map[string]bool{}
+	for column := range now {
+		open[column] = true
+	}
+	var cells []BlameCell
+	for _, place := range slices.Backward(h.Touched[b.id]) {
+		if len(open) == 0 {
+			break
+		}
+		written, err := b.written(h.Commits[place], now, open)
+		if err != nil {
+			return nil, err
+		}
+		if len(written) == 0 {
+			continue
+		}
+		by, err := b.commit(h.Commits[place].Hash)
+		if err != nil {
+			return nil, err
+		}
+		for _, column := range written {
+			delete(open, column)
+			cells = append(cells, BlameCell{
+				Column: column, Value: now[column], Commit: by.Hash, Author: by.Author, Email: by.Email, Date: by.Date, Message: by.Message,
+			})
+		}
+	}
+	return sorted(cells), nil
 }
 
-// follow replays a row's changes, oldest first. A merge that only brings in a
-// value which a commit of the merged branch gave changes nothing, so the blame
-// stays with that commit.
-func (b *blame) follow(s *session, table, key, id string) error {
-	var steps []step
-	err := s.each(func(columns []string, values []any) error {
-		steps = append(steps, step{changeOf(table, columns, values), commitOf(columns, values)})
+// written lists the open columns to which a commit gave the value of now: those that
+// no parent of it had.
+func (b *blame) written(c historyCommit, now specs.Row, open map[string]bool) ([]string, error) {
+	row, err := b.row(c.Hash)
+	if err != nil {
+		return nil, err
+	}
+	var parents []specs.Row
+	for _, parent := range c.Parents {
+		p, err := b.row(parent)
+		if err != nil {
+			return nil, err
+		}
+		parents = append(parents, p)
+	}
+	var columns []string
+	for column := range open {
+		value, there := row[column]
+		if !there || value != now[column] {
+			continue
+		}
+		had := slices.ContainsFunc(parents, func(p specs.Row) bool {
+			v, ok := p[column]
+			return ok && v == value
+		})
+		if !had {
+			columns = append(columns, column)
+		}
+	}
+	return columns, nil
+}
+
+// row reads a deployment's cells and settings at a commit; nil where it is not.
+func (b *blame) row(commit string) (specs.Row, error) {
+	if row, ok := b.rows[commit]; ok {
+		return row, nil
+	}
+	var row specs.Row
+	err := b.each(func(columns []string, values []any) error {
+		row = rowOf(columns, values)
 		return nil
-	}, "SELECT * FROM dolt_diff_"+table+" WHERE to_"+key+" = ? OR from_"+key+" = ?", id, id)
-	if err != nil {
-		return fmt.Errorf("the history of %s cannot be read: %w", table, err)
+	}, "SELECT * FROM deployments AS OF ? WHERE id = ?", commit, b.id)
+	if err == nil && row != nil {
+		err = b.each(func(_ []string, values []any) error {
+			row[specs.TableSettings+"."+text(values[0])] = textOf(values[1])
+			return nil
+		}, "SELECT name, value FROM settings AS OF ? WHERE deployment = ?", commit, b.id)
 	}
-	commits, err := s.commits()
-	if err != nil {
-		return err
+	if err != nil && !isNoTable(err) { // before the schema was made
+		return nil, readError(specs.TableDeployments, commit, err)
 	}
-	slices.SortStableFunc(steps, func(x, y step) int { return commits[y.commit].order - commits[x.commit].order })
-	for _, st := range steps {
-		for _, cell := range specs.Cells(st.change, nil) {
-			b.set(st, cell, commits[st.commit].entry)
-		}
-	}
-	return nil
-}
-
-func (b *blame) set(st step, cell specs.CellChange, by LogEntry) {
-	column := cell.Column
-	if cell.Table == specs.TableSettings {
-		if column != "value" {
-			return
-		}
-		name, _ := st.change.To["name"].(string)
-		if st.change.To == nil {
-			name, _ = st.change.From["name"].(string)
-		}
-		column = specs.TableSettings + "." + name
-	}
-	if st.change.To == nil {
-		delete(b.cells, column)
-		return
-	}
-	if known, ok := b.cells[column]; ok && known.Value == cell.To {
-		return
-	}
-	b.cells[column] = BlameCell{
-		Column: column, Value: cell.To, Commit: by.Commit, Author: by.Author, Email: by.Email, Date: by.Date, Message: by.Message,
-	}
+	b.rows[commit] = row
+	return row, nil
 }
 
 // sorted gives the cells in the order of the table's columns, settings last.
-func (b *blame) sorted() []BlameCell {
-	var cells []BlameCell
-	for _, column := range specs.DeploymentColumns() {
-		if cell, ok := b.cells[column]; ok {
-			cells = append(cells, cell)
-			delete(b.cells, column)
+func sorted(cells []BlameCell) []BlameCell {
+	order := specs.DeploymentColumns()
+	place := func(c BlameCell) int {
+		if i := slices.Index(order, c.Column); i >= 0 {
+			return i
 		}
+		return len(order)
 	}
-	var rest []BlameCell
-	for _, cell := range b.cells {
-		rest = append(rest, cell)
-	}
-	slices.SortFunc(rest, func(x, y BlameCell) int { return strings.Compare(x.Column, y.Column) })
-	return append(cells, rest...)
-}
-
-func commitOf(columns []string, values []any) string {
-	for i, column := range columns {
-		if column == "to_commit" {
-			return fmt.Sprint(values[i])
+	slices.SortFunc(cells, func(x, y BlameCell) int {
+		if d := place(x) - place(y); d != 0 {
+			return d
 		}
-	}
-	return ""
-}
-
-// ordered is a commit with its place in the history, newest 0.
-type ordered struct {
-	entry LogEntry
-	order int
-}
-
-func (s *session) commits() (map[string]ordered, error) {
-	all := map[string]ordered{}
-	err := s.each(func(_ []string, values []any) error {
-		date, _ := values[3].(time.Time)
-		hash := fmt.Sprint(values[0])
-		all[hash] = ordered{LogEntry{
-			Commit: hash, Author: fmt.Sprint(values[1]), Email: fmt.Sprint(values[2]), Date: date, Message: fmt.Sprint(values[4]),
-		}, len(all)}
-		return nil
-	}, "SELECT commit_hash, author, author_email, date, message FROM dolt_log")
-	if err != nil {
-		return nil, fmt.Errorf("the history cannot be read: %w", err)
-	}
-	return all, nil
+		return strings.Compare(x.Column, y.Column)
+	})
+	return cells
 }

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Heads are the hub's newest commits of the fleet's two branches; empty where
-// the hub has no such branch.
-type Heads struct{ Main, Status string }
+// Heads are the hub's newest commits of the fleet's branches; empty where the hub
+// has no such branch.
+type Heads struct{ Main, Status, Proposals string }
 
 // Fetch learns the hub's newest commits. With nothing new it costs about as much
 // as asking.
@@ -26,7 +26,7 @@ func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
 	if err != nil {
 		return Heads{}, err
 	}
-	return Heads{Main: refs[MainBranch], Status: refs[StatusBranch]}, nil
+	return Heads{Main: refs[MainBranch], Status: refs[StatusBranch], Proposals: refs[ProposalsBranch]}, nil
 }
 
 func (r *Repo) fetch(s *session) error {
