@@ -1,9 +1,12 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mainstaydb/mainstay/specs"
@@ -27,6 +30,24 @@ type Preview struct {
 	Waits   []Wait   // that would be left in the end
 }
 
+// hashDigits are enough to tell plans apart and few enough to be read out.
+const hashDigits = 12
+
+// Hash is equal for two previews that have the same effect: for each deployment the
+// same disruptions in the same order, machines made, volumes grown and deleted. How
+// far another change has got, which machine it is and how it is said do not count.
+func (p Preview) Hash() string {
+	h := sha256.New()
+	byID := slices.Clone(p.Actions)
+	slices.SortStableFunc(byID, func(a, b Action) int { return strings.Compare(a.Deployment, b.Deployment) })
+	for _, a := range byID {
+		if a.Disruption != None || a.Kind == LaunchMachine || a.Kind == GrowVolume || a.Kind == DeleteVolume {
+			fmt.Fprintf(h, "%s %s %s\n", a.Deployment, a.Kind, a.Disruption)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:hashDigits]
+}
+
 // maxSteps bounds one deployment's forecast: the longest way, a replacement, has
 // seven steps. One that needs more does not end, which is a fault of this package.
 const maxSteps = 32
@@ -34,9 +55,12 @@ const maxSteps = 32
 // Forecast tells which actions would take the scene to its desired state if each
 // went well, by deciding again and again and supposing that what was decided was
 // done. It uses the very decisions that the loop will use.
-func Forecast(s Scene) Preview {
+func Forecast(s Scene) Preview { return ForecastInputs(s.Inputs()) }
+
+// ForecastInputs is Forecast for those deployments alone.
+func ForecastInputs(ins []Input) Preview {
 	var p Preview
-	for _, in := range s.inputs() {
+	for _, in := range ins {
 		as, ws := forecastOne(in)
 		p.Actions = append(p.Actions, as...)
 		p.Waits = append(p.Waits, ws...)
@@ -45,8 +69,8 @@ func Forecast(s Scene) Preview {
 	return p
 }
 
-// inputs splits the scene by deployment, in the order of their ids.
-func (s Scene) inputs() []Input {
+// Inputs splits the scene by deployment, in the order of their ids.
+func (s Scene) Inputs() []Input {
 	ins := map[string]*Input{}
 	for id, row := range s.Desired.Deployments {
 		ins[id] = &Input{Now: s.Now, Row: row, Gaps: s.Gaps, Agents: map[string]Agent{}}
