@@ -56,10 +56,19 @@ type Agents interface {
 	Stop(ctx context.Context, machineID string, generation int64) error
 }
 
-// Heads are the newest commits of the two branches that the loop lives on.
+// Heads are the newest commits of the branches that the loop looks at; empty where
+// there is none.
 type Heads struct {
-	Main   string
-	Status string
+	Main      string
+	Status    string
+	Proposals string
+}
+
+// A Commit is what the loop asks of a commit of main beside its rows.
+type Commit struct {
+	Author  string // mail address
+	Message string
+	Parents []string // hashes; the first is the commit before on main
 }
 
 // A Store is the fleet's repository as the loop sees it.
@@ -73,6 +82,11 @@ type Store interface {
 	Steps(ctx context.Context, from, to string) (commits []string, ok bool, err error)
 	// Changes lists the rows of the desired state that differ between two commits.
 	Changes(ctx context.Context, from, to string) ([]specs.RowChange, error)
+	// Commit tells who made a commit and how.
+	Commit(ctx context.Context, hash string) (Commit, error)
+	// Approvals are the mail addresses of those who approved a commit, as the
+	// branch proposals says since the last Fetch.
+	Approvals(ctx context.Context, hash string) ([]string, error)
 	// Tables reads whole tables of the branch status at a commit.
 	Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error)
 	// Publish commits the edits on top of base on the branch status and pushes. It

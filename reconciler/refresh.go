@@ -16,6 +16,7 @@ type desired struct {
 	commits  map[string]string // by deployment: the commit that last changed its row
 	refused  []specs.Finding   // of the newest commit, when it is not in force
 	seen     time.Time         // when the newest commit was seen; zero: converged since
+	reviews  string            // commit of the branch proposals that the newest commit was judged with
 }
 
 // refresh learns the hub's newest commits: another control plane's status, and a
@@ -35,7 +36,10 @@ func (r *Reconciler) refresh(ctx context.Context, now time.Time) error {
 		}
 	}
 	unloaded := r.desired.snapshot == nil && r.state.Applied.Commit != ""
-	if unloaded || heads.Main != r.state.Applied.Head {
+	// An approval that came later can let in what was refused.
+	approved := len(r.desired.refused) > 0 && heads.Proposals != r.desired.reviews
+	r.desired.reviews = heads.Proposals
+	if unloaded || approved || heads.Main != r.state.Applied.Head {
 		return r.admit(ctx, heads.Main, now)
 	}
 	return nil
@@ -99,21 +103,40 @@ func (r *Reconciler) admit(ctx context.Context, head string, now time.Time) erro
 		steps = []string{head}
 	}
 	r.desired.refused = nil
+	var pending []pendingStep
+	before := r.state.Applied.Commit
 	for _, commit := range steps {
-		changes, err := r.cfg.Store.Changes(ctx, r.state.Applied.Commit, commit)
+		found, err := r.judge(ctx, &pending, before, commit, now)
 		if err != nil {
-			return fmt.Errorf("reading what commit %s changed: %w", commit, err)
+			return err
 		}
-		if found := r.cfg.Check(r.desired.snapshot, changes); refuses(found) {
+		if before = commit; refuses(found) {
 			r.refuse(commit, found)
-			continue
-		}
-		if found := r.take(commit, changes, now); refuses(found) {
-			r.refuse(commit, found)
+		} else {
+			pending = nil
 		}
 	}
 	r.headSeen(head, now)
 	return nil
+}
+
+// judge takes a commit, or says why not.
+func (r *Reconciler) judge(ctx context.Context, pending *[]pendingStep, before, commit string, now time.Time) ([]specs.Finding, error) {
+	changes, err := r.cfg.Store.Changes(ctx, r.state.Applied.Commit, commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading what commit %s changed: %w", commit, err)
+	}
+	missing, err := r.missing(ctx, pending, before, commit, changes)
+	if err != nil {
+		return nil, err
+	}
+	if found := append(r.cfg.Check(r.desired.snapshot, changes), missing...); refuses(found) {
+		return found, nil
+	}
+	if found := r.take(commit, changes, now); refuses(found) {
+		return found, nil
+	}
+	return nil, r.notePlan(ctx, commit, changes, now)
 }
 
 // begin loads the commit in force, or for a new fleet the head if it is good.

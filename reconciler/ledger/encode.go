@@ -20,6 +20,7 @@ var keys = map[string][]string{
 	"world": {"id"}, "applied": {"id"}, "findings": {"commit_hash", "n"}, "entries": {"deployment"},
 	"slots": {"deployment", "ordinal", "generation"}, "claims": {"deployment"}, "machines": {"id"},
 	"volumes": {"id"}, "agents": {"machine"}, "deployments": {"id"}, "conditions": {"deployment", "type"}, "gaps": {"kind"},
+	"plans": {"commit_hash"},
 }
 
 // WorldRecords give the identity of the cloud.
@@ -37,6 +38,15 @@ func AppliedRecords(a Applied, refused []specs.Finding) []Record {
 		}})
 	}
 	return rs
+}
+
+// PlanRecords give what a commit was about to do when it came into force, by the
+// hash of the plan, and the hash that its proposal had shown. They are history:
+// written once and not part of a State.
+func PlanRecords(commit, does, shown, plan string, at time.Time) []Record {
+	return []Record{{"plans", specs.Row{
+		"commit_hash": text(commit), "plan_hash": text(does), "expected": text(shown), "preview": text(plan), "planned_at": moment(at),
+	}}}
 }
 
 // EntryRecords give what is remembered about a deployment; nil: nothing.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/specs/proposals"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
 
@@ -22,6 +23,33 @@ var _ reconciler.Store = Store{}
 func (s Store) Fetch(ctx context.Context) (reconciler.Heads, error) {
 	h, err := s.Repo.Fetch(ctx)
 	return reconciler.Heads(h), err
+}
+
+// Commit tells who made a commit and how.
+func (s Store) Commit(ctx context.Context, hash string) (reconciler.Commit, error) {
+	c, err := s.Repo.Commit(ctx, hash)
+	return reconciler.Commit{Author: c.Email, Message: c.Message, Parents: c.Parents}, err
+}
+
+// Approvals are the mail addresses of those who approved a commit. A hub that never
+// had a proposal has none.
+func (s Store) Approvals(ctx context.Context, hash string) ([]string, error) {
+	head, err := s.Repo.Resolve(ctx, repo.ProposalsBranch)
+	if errors.Is(err, repo.ErrUnknownRef) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	tables, err := s.Repo.Tables(ctx, head, proposals.TableReviews)
+	if err != nil {
+		return nil, err
+	}
+	book, err := proposals.Decode(tables)
+	if err != nil {
+		return nil, err
+	}
+	return book.Approvals(hash), nil
 }
 
 // Publish commits the edits on the branch status and pushes; reconciler.ErrLost
