@@ -4,12 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
+
+// changeOn is change on a branch that is made from main where it is not there. If
+// the change fails, so was the making of the branch.
+func (c *client) changeOn(ctx context.Context, o sqlOptions, tell io.Writer) (*repo.Changed, []specs.Finding, error) {
+	_, err := c.Resolve(ctx, o.branch)
+	if !errors.Is(err, repo.ErrUnknownRef) || reserved(o.branch) {
+		return c.change(ctx, o)
+	}
+	if reads, err := repo.ReadsOnly(ctx, o.statements); err != nil || reads {
+		return c.change(ctx, o) // which says that there is no such branch
+	}
+	if err := c.CreateBranch(ctx, o.branch, repo.MainBranch); err != nil {
+		return nil, nil, err
+	}
+	changed, findings, err := c.change(ctx, o)
+	if err != nil || changed.Commit == "" {
+		return changed, findings, errors.Join(err, c.DeleteBranch(ctx, o.branch))
+	}
+	fmt.Fprintf(tell, "made branch %s from main\n", o.branch)
+	return changed, findings, nil
+}
 
 // change runs the statements: on a branch's newest commit where they only read,
 // as a commit that is pushed where they write. On main the change is judged before
@@ -41,11 +63,13 @@ func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []spe
 
 // judge checks a change as the control plane will.
 func (c *client) judge(ctx context.Context, base string, changes []specs.RowChange) ([]specs.Finding, error) {
-	snapshot, err := c.Snapshot(ctx, base)
+	snapshot, err := c.SnapshotAround(ctx, base, changes)
 	if err != nil {
 		return nil, err
 	}
-	return ci.Check(snapshot, changes), nil
+	// Nobody can have approved a commit that is not made yet: where consent is needed
+	// a proposal is the way.
+	return append(ci.Check(snapshot, changes), ci.Missing(snapshot, changes, repo.MainBranch, c.author.Email, nil)...), nil
 }
 
 // refuse says no to a change with an error among its findings.

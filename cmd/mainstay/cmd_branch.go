@@ -8,6 +8,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
+	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/spf13/cobra"
 )
 
@@ -58,7 +59,7 @@ func (a *app) branch(ctx context.Context, o branchOptions) error {
 		return usagef("give a name to make a branch or --delete to remove one, not both")
 	}
 	if reserved(o.remove) || reserved(o.name) {
-		return usagef("the branches main and status belong to Mainstay; choose another name")
+		return usagef("the branches main, status and proposals belong to Mainstay; choose another name")
 	}
 	c, err := a.open(ctx)
 	if err != nil {
@@ -78,7 +79,9 @@ func (a *app) branch(ctx context.Context, o branchOptions) error {
 	return a.listBranches(ctx, c)
 }
 
-func reserved(name string) bool { return name == "main" || name == "status" }
+func reserved(name string) bool {
+	return name == repo.MainBranch || name == repo.StatusBranch || name == repo.ProposalsBranch
+}
 
 func (a *app) makeBranch(ctx context.Context, c *client, o branchOptions) error {
 	from, err := c.Resolve(ctx, o.from)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
@@ -16,13 +17,15 @@ type diffDoc struct {
 	From    string             `json:"from"`
 	To      string             `json:"to"`
 	Changes []specs.CellChange `json:"changes"`
+	Meaning []view.Meaning     `json:"meaning"`
 }
 
 func newDiffCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "diff [A [B]]",
 		Short: "Show what differs in the desired state between two commits",
-		Long: `Shows which cells of the desired state differ. Without arguments: from the commit in force
+		Long: `Shows which cells of the desired state differ, and what that means for those who use the
+databases. Without arguments: from the commit in force
 to main. With one: from main to it. A commit is a branch, a hash, main~2 or a time.`,
 		Example: `  mainstay diff
   mainstay diff bigger-orders
@@ -61,7 +64,7 @@ func (a *app) diff(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return nil
+	return view.WriteMeaning(a.stdout, a.style(), doc.Meaning)
 }
 
 func (c *client) diff(ctx context.Context, args []string) (diffDoc, error) {
@@ -74,7 +77,7 @@ func (c *client) diff(ctx context.Context, args []string) (diffDoc, error) {
 		return diffDoc{}, err
 	}
 	cells, err := c.cells(ctx, to, changes)
-	return diffDoc{From: from, To: to, Changes: cells}, err
+	return diffDoc{From: from, To: to, Changes: cells, Meaning: view.MeaningOf(cells)}, err
 }
 
 // ends are the two commits that the arguments mean.
@@ -144,14 +147,18 @@ func (c *client) names(ctx context.Context, ref string, changes []specs.RowChang
 		}
 	}
 	if lookup {
-		result, err := c.Query(ctx, ref, "SELECT id, name FROM deployments")
+		commit, err := c.Resolve(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
-		for _, row := range result.Rows {
-			id, _ := row[0].(string)
-			name, _ := row[1].(string)
-			known[id] = name
+		rows, err := c.Rows(ctx, commit, specs.TableDeployments, "id", touchedIDs(changes))
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if known[textIn(row, "id")] == "" {
+				known[textIn(row, "id")] = textIn(row, "name")
+			}
 		}
 	}
 	return func(id string) string {
@@ -165,7 +172,7 @@ func (c *client) names(ctx context.Context, ref string, changes []specs.RowChang
 // resolve also takes the times that only this command line knows.
 func (c *client) resolve(ctx context.Context, ref string) (string, error) {
 	if t, err := parseTime(ref); err == nil {
-		ref = t.UTC().Format("2006-01-02T15:04:05Z07:00")
+		ref = t.UTC().Format(time.RFC3339Nano)
 	}
 	return c.Resolve(ctx, ref)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/specs"
+	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/spf13/cobra"
 )
 
@@ -60,56 +61,55 @@ func (a *app) plan(ctx context.Context, branch string) error {
 }
 
 func (c *client) plan(ctx context.Context, branch string) (view.Plan, error) {
-	main, err := c.Resolve(ctx, "main")
+	if branch == repo.MainBranch {
+		return c.planMain(ctx)
+	}
+	merged, err := c.TryMerge(ctx, repo.MergeOptions{Branch: branch, Into: repo.MainBranch})
 	if err != nil {
 		return view.Plan{}, err
 	}
-	ahead, changes, err := c.ahead(ctx, branch, main)
+	if merged.Commit == "" { // it is in main already
+		return c.planMain(ctx)
+	}
+	base, err := c.SnapshotAround(ctx, merged.Base, merged.Changes)
 	if err != nil {
 		return view.Plan{}, err
 	}
-	status, err := c.Resolve(ctx, "status")
-	if err != nil {
-		return view.Plan{}, err
-	}
-	now, state, err := c.read(ctx, main, status)
-	if err != nil {
-		return view.Plan{}, err
-	}
-	doc := view.Plan{Commit: ahead, Findings: ci.Check(now, changes)}
-	if doc.ObservedAt, err = c.observedAt(ctx, status); err != nil {
-		return view.Plan{}, err
-	}
-	if doc.Refused() {
+	findings := ci.Check(base, merged.Changes)
+	if (view.Plan{Findings: findings}).Refused() {
+		doc := view.Plan{Commit: merged.Commit, Findings: findings}
 		doc.SetPreview(plan.Preview{})
 		return doc, nil
 	}
-	desired, err := c.Snapshot(ctx, ahead)
+	doc, err := c.preview(ctx, base, merged)
+	doc.Findings = findings
+	return doc, err
+}
+
+// planMain is what is left to do for main.
+func (c *client) planMain(ctx context.Context) (view.Plan, error) {
+	main, err := c.Resolve(ctx, repo.MainBranch)
 	if err != nil {
+		return view.Plan{}, err
+	}
+	status, err := c.Resolve(ctx, repo.StatusBranch)
+	if err != nil {
+		return view.Plan{}, err
+	}
+	desired, state, err := c.read(ctx, main, status)
+	if err != nil {
+		return view.Plan{}, err
+	}
+	doc := view.Plan{Commit: main}
+	if doc.ObservedAt, err = c.observedAt(ctx, status); err != nil {
 		return view.Plan{}, err
 	}
 	inventory := state.Inventory()
 	doc.SetPreview(plan.Forecast(plan.Scene{
-		Now: time.Now(), Desired: desired, Deleted: deleted(now, desired, state.Entries, ahead), Entries: state.Entries,
+		Now: time.Now(), Desired: desired, Entries: state.Entries,
 		Machines: inventory.Machines, Volumes: inventory.Volumes, Gaps: inventory.Gaps, Agents: state.Agents,
 	}))
 	return doc, nil
-}
-
-// ahead is the commit that main would have after a merge, known to this clone
-// alone, and what it would change.
-func (c *client) ahead(ctx context.Context, branch, main string) (string, []specs.RowChange, error) {
-	if branch == "main" {
-		return main, nil, nil
-	}
-	preview, err := c.PreviewMerge(ctx, branch, "main")
-	if err != nil {
-		return "", nil, err
-	}
-	if preview.Commit == "" {
-		return main, nil, nil
-	}
-	return preview.Commit, preview.Changes, nil
 }
 
 // deleted marks the entries whose rows would be gone, as the control plane would.

@@ -60,7 +60,7 @@ would refuse it.`,
 			return a.sql(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVarP(&o.branch, "branch", "b", "main", "the branch to run on; mainstay branch makes one")
+	cmd.Flags().StringVarP(&o.branch, "branch", "b", "main", "the branch to run on; one that is not there is made from main")
 	cmd.Flags().StringVarP(&o.message, "message", "m", "", "what the commit is for; the statement itself if left out")
 	cmd.Flags().BoolVar(&o.force, "force", false, "push to main although a check refuses the change")
 	a.authorFlag(cmd)
@@ -95,7 +95,7 @@ func (a *app) sql(ctx context.Context, o sqlOptions) error {
 	if o.message == "" {
 		o.message = messageFrom(o.statements)
 	}
-	changed, findings, err := c.change(ctx, o)
+	changed, findings, err := c.changeOn(ctx, o, a.stderr)
 	if err != nil {
 		return conflict(err)
 	}

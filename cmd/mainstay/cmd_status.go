@@ -17,6 +17,7 @@ type statusOptions struct {
 	name  string
 	at    string
 	watch bool
+	wait  time.Duration
 }
 
 func newStatusCommand(a *app) *cobra.Command {
@@ -29,6 +30,7 @@ of main in force, every deployment, and in words what is waited for or refused.`
 		Example: `  mainstay status
   mainstay status orders -o json
   mainstay status --watch
+  mainstay status --wait=2m
   mainstay status --at 2026-11-22T10:00:00Z`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: a.completeDeployments,
@@ -42,10 +44,15 @@ of main in force, every deployment, and in words what is waited for or refused.`
 			if o.watch && o.at != "" {
 				return usagef("--watch shows the present and --at the past; give one of them")
 			}
+			if o.wait != 0 && (o.watch || o.at != "") {
+				return usagef("--wait ends when the fleet is as main wants it; it goes with neither --watch nor --at")
+			}
 			return a.status(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on and show what changes")
+	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait, at most so long, until the fleet is as main wants it")
+	cmd.Flags().Lookup("wait").NoOptDefVal = defaultWait.String()
 	cmd.Flags().StringVar(&o.at, "at", "", "the status at a commit, branch or time, such as 2026-11-22T10:00:00Z")
 	return cmd
 }
@@ -58,6 +65,9 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 	defer c.Close()
 	if o.watch {
 		return a.watchStatus(ctx, c, o)
+	}
+	if o.wait != 0 {
+		return a.waitStatus(ctx, c, o)
 	}
 	s, err := c.statusAt(ctx, o)
 	if err != nil {
@@ -149,6 +159,37 @@ func (a *app) watchStatus(ctx context.Context, c *client, o statusOptions) error
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// defaultWait is enough for anything but a large database's way to another machine.
+const defaultWait = 5 * time.Minute
+
+// waitStatus prints the status once the fleet is as main wants it. A commit that is
+// refused would be waited for in vain.
+func (a *app) waitStatus(ctx context.Context, c *client, o statusOptions) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for deadline := time.Now().Add(o.wait); ; {
+		s, err := c.statusAt(ctx, o)
+		if err != nil {
+			return err
+		}
+		refused := s.Refused()
+		if s.Converged || refused || time.Now().After(deadline) {
+			if err := a.writeStatus(s); err != nil || s.Converged {
+				return err
+			}
+			if refused {
+				return refusef("main is refused, so the fleet stays as it is")
+			}
+			return fmt.Errorf("after %s the fleet is not as main wants it yet; mainstay status says what is waited for", o.wait)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}

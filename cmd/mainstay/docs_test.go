@@ -29,8 +29,12 @@ func TestReference(t *testing.T) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## Flags of every command\n\n%s\n", flagTable(root.PersistentFlags()))
 	for _, cmd := range root.Commands() {
-		if cmd.IsAvailableCommand() {
-			b.WriteString(commandPage(cmd))
+		if !cmd.IsAvailableCommand() {
+			continue
+		}
+		b.WriteString(commandPage(cmd))
+		for _, sub := range cmd.Commands() {
+			b.WriteString(commandPage(sub))
 		}
 	}
 	generated(t, "cli.md", b.String())
@@ -42,7 +46,7 @@ func commandPage(cmd *cobra.Command) string {
 	if long == "" {
 		long = cmd.Short + "."
 	}
-	fmt.Fprintf(&b, "## mainstay %s\n\n%s\n\n```\nmainstay %s\n```\n\n", cmd.Name(), long, cmd.Use)
+	fmt.Fprintf(&b, "## %s\n\n%s\n\n```\n%s %s\n```\n\n", cmd.CommandPath(), long, cmd.Parent().CommandPath(), cmd.Use)
 	if flags := flagTable(cmd.LocalNonPersistentFlags()); flags != "" {
 		fmt.Fprintf(&b, "%s\n", flags)
 	}

@@ -118,9 +118,22 @@ func (f *fleet) openClone(ctx context.Context) (err error) {
 	err = f.clone.Init(ctx, seedSQL)
 	f.fresh = err == nil
 	if errors.Is(err, repo.ErrInitialised) {
-		return nil
+		return f.migrate(ctx)
 	}
 	return err
+}
+
+// migrate brings a hub that an older program made up to date: it is ours alone.
+func (f *fleet) migrate(ctx context.Context) error {
+	if _, err := f.clone.Fetch(ctx); err != nil {
+		return err
+	}
+	err := f.clone.CheckSchema(ctx)
+	if !errors.Is(err, repo.ErrOlderSchema) {
+		return err
+	}
+	f.log.Info("the hub's schema is brought up to date", "err", err)
+	return f.clone.Migrate(ctx)
 }
 
 // work keeps everything going until ctx ends or something cannot go on.

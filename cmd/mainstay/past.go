@@ -16,7 +16,7 @@ func (c *client) past(ctx context.Context, at string) (status, main string, err 
 		if err != nil {
 			return "", "", err
 		}
-		main, err = c.Resolve(ctx, t.UTC().Format(time.RFC3339))
+		main, err = c.Resolve(ctx, t.UTC().Format(time.RFC3339Nano))
 		return status, main, err
 	}
 	hash, err := c.Resolve(ctx, at)

@@ -79,6 +79,7 @@ func readPassword(file string) (string, error) {
 type client struct {
 	*repo.Repo
 	target target
+	author repo.Author
 	seat   *home.Seat
 }
 
@@ -138,7 +139,7 @@ func (t target) open(ctx context.Context, author repo.Author) (*client, error) {
 		_ = seat.Close() // the first error is the one to tell
 		return nil, t.explain(err)
 	}
-	return &client{Repo: r, target: t, seat: seat}, nil
+	return &client{Repo: r, target: t, author: author, seat: seat}, nil
 }
 
 func (c *client) Close() error { return errors.Join(c.Repo.Close(), c.seat.Close()) }

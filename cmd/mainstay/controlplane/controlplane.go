@@ -22,6 +22,7 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/local"
 	"github.com/mainstaydb/mainstay/reconciler/repostore"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
+	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -71,10 +72,15 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	loop := reconciler.New(reconciler.Config{
-		Store: repostore.Store{Repo: cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check,
+		Store: repostore.Store{Repo: cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check, Missing: missing,
 		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll,
 	})
 	return &Plane{cfg: cfg, ca: ca, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
+}
+
+// missing says which approvals a commit of main lacks.
+func missing(base *specs.Snapshot, changes []specs.RowChange, author string, approvals []string) []specs.Finding {
+	return ci.Missing(base, changes, repo.MainBranch, author, approvals)
 }
 
 // Address is where the HTTP side listens.

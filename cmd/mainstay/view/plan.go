@@ -15,6 +15,7 @@ import (
 // A Plan is what plan -o json prints.
 type Plan struct {
 	Commit     string          `json:"commit"`
+	Hash       string          `json:"hash"` // equal for plans of equal effect
 	ObservedAt time.Time       `json:"observed_at"`
 	Findings   []specs.Finding `json:"findings,omitempty"`
 	Actions    []Action        `json:"actions"`
@@ -42,6 +43,7 @@ func (p Plan) Refused() bool {
 
 // SetPreview fills in what would follow.
 func (p *Plan) SetPreview(preview plan.Preview) {
+	p.Hash = preview.Hash()
 	p.Actions, p.Waits = make([]Action, 0, len(preview.Actions)), make([]Wait, 0, len(preview.Waits))
 	for _, a := range preview.Actions {
 		p.Actions = append(p.Actions, Action{Deployment: a.Name, Kind: string(a.Kind), Summary: a.Summary, Disruption: string(a.Disruption)})
@@ -76,7 +78,7 @@ func WritePlan(w io.Writer, style render.Style, p Plan) error {
 	if err := t.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s\n", cost(p))
+	_, err := fmt.Fprintf(w, "\n%s (plan %s)\n", cost(p), p.Hash)
 	return err
 }
 

@@ -23,6 +23,8 @@ type Status struct {
 	Findings    []specs.Finding `json:"findings,omitempty"`   // why head is not in force
 	Conditions  []Condition     `json:"conditions,omitempty"` // of the fleet
 	Deployments []Deployment    `json:"deployments"`
+
+	judged string // of main, the newest that the control plane has looked at
 }
 
 // A Deployment is one database in a Status.
@@ -63,6 +65,7 @@ func NewStatus(head string, desired *specs.Snapshot, state *ledger.State) Status
 		Findings:   state.Findings,
 		Conditions: fleetConditions(state),
 		Converged:  state.Converged(head),
+		judged:     state.Applied.Head,
 	}
 	s.Deployments = make([]Deployment, 0, len(state.Deployments))
 	for id, d := range state.Deployments {
@@ -125,6 +128,11 @@ func (s Status) Only(name string) (Status, bool) {
 		}
 	}
 	return s, false
+}
+
+// Refused says whether the control plane has looked at main and not applied it.
+func (s Status) Refused() bool {
+	return len(s.Findings) > 0 && s.judged == s.Head && s.Commit != s.Head
 }
 
 // Serving counts the deployments that answer.
