@@ -1,5 +1,6 @@
 // Command mainstay-bench measures Mainstay against what one would do by hand: how
-// long planning takes at growing sizes, how long a merged row needs to become a
+// long planning takes at growing sizes, what a look at proposals and history costs
+// with a large fleet and a long history, how long a merged row needs to become a
 // serving database, and what an idle fleet costs. It prints Markdown.
 //
 // Figures of one run are compared with figures of the same run: machines differ
@@ -41,7 +42,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	var s suite
-	only := flag.String("only", "plan,serve,fleet", "which to run")
+	only := flag.String("only", "plan,review,serve,fleet", "which to run")
 	flag.StringVar(&s.build, "build", "build", "directory that make build wrote")
 	flag.IntVar(&s.fleet, "fleet", 50, "deployments to start from one commit")
 	flag.IntVar(&s.pairs, "pairs", 15, "repetitions against a bare server")
@@ -64,6 +65,11 @@ func run(ctx context.Context) error {
 	if strings.Contains(*only, "plan") {
 		if err := s.planning(ctx); err != nil {
 			return fmt.Errorf("planning: %w", err)
+		}
+	}
+	if strings.Contains(*only, "review") {
+		if err := s.review(ctx); err != nil {
+			return fmt.Errorf("review: %w", err)
 		}
 	}
 	if strings.Contains(*only, "serve") || strings.Contains(*only, "fleet") {

@@ -118,7 +118,7 @@ func healthy(s *specs.Snapshot) map[string]*plan.Input {
 			Now: now, Row: d, Machines: []plan.Machine{m},
 			Entry:   &plan.Entry{Deployment: id, Name: d.Name, VolumeID: "v-" + id, Slots: []plan.Slot{slot}},
 			Volumes: []plan.Volume{{ID: "v-" + id, Deployment: id, GB: d.VolumeGB, AttachedTo: m.ID}},
-			Agents: map[string]plan.Agent{m.ID: {Reachable: true, Enrolled: true, Generation: 1, Database: plan.DatabaseServing,
+			Agents: map[string]plan.Agent{m.ID: {Reachable: true, Since: now, Enrolled: true, Generation: 1, Database: plan.DatabaseServing,
 				DatabaseVersion: d.DoltVersion, VolumeAttached: true,
 				Order: &plan.Order{Generation: 1, Deployment: id, Name: d.Name, DoltVersion: d.DoltVersion, Settings: d.Settings}}},
 		}
