@@ -64,6 +64,8 @@ var rules = []rule{
 	{of: "reconciler/plan", not: append(effects, "errors"), reason: "plan is pure: no effects, no contexts, no errors, no loggers"},
 	{of: "specs", not: effects, reason: "specs is values in, values out"},
 	{of: "ci", not: effects, reason: "checks are values in, values out"},
+	{of: "specs/manifest", not: effects, reason: "files are read and written by the command"},
+	{of: "specs/proposals", not: append(effects, module+"/specs/repo"), reason: "proposals are values; the repository carries them"},
 	{of: "...", except: []string{"specs/repo"}, not: []string{"github.com/dolthub/..."}, reason: "specs/repo alone knows the driver"},
 	{of: "...", except: []string{"agent", "agent/...", "reconciler/agentclient"}, not: []string{"google.golang.org/grpc/..."},
 		reason: "gRPC is spoken by the agent and its client alone"},
