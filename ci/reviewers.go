@@ -85,9 +85,11 @@ func (q quorum) subject() string {
 // advice names who may approve. Where they are too few the author must step back,
 // or somebody else must propose it.
 func (q quorum) advice(missing int, left []string) string {
-	if len(left) < missing {
-		return fmt.Sprintf("besides the author only %s can still approve: let a person who is no reviewer propose it",
-			cmp.Or(strings.Join(left, ", "), "nobody"))
+	switch {
+	case len(left) == 0:
+		return "its author cannot approve it, and nobody else may: let somebody who is no reviewer make the change"
+	case len(left) < missing:
+		return fmt.Sprintf("its author cannot approve it, and %s alone are too few: let somebody who is no reviewer make the change", strings.Join(left, ", "))
 	}
 	return "ask for approval by " + strings.Join(left, ", ")
 }

@@ -60,7 +60,7 @@ func TestMissing(t *testing.T) {
 		"the same twice":      {change: edit(10, grow), approvals: "cid@x Cid@X", want: "main/payments"},
 		"strangers":           {change: edit(10, grow), approvals: "sue@x eve@x cid@x", want: "main/payments"},
 		"author":              {change: edit(10, grow), author: "ANN@x", approvals: "ann@x cid@x", want: "main/payments", text: "ask for approval by Bob@X"},
-		"author is alone":     {change: edit(30, grow), author: "sue@x", approvals: "sue@x", want: "main/search", text: "only nobody"},
+		"author is alone":     {change: edit(30, grow), author: "sue@x", approvals: "sue@x", want: "main/search", text: "nobody else may"},
 		"setting":             {change: edit(30, loud), want: "main/search"},
 		"deleted":             {change: func(s *specs.Snapshot) { *s = *without(s, 30) }, want: "main/search"},
 		"given away":          {change: edit(30, give("free")), want: "main/search"},

@@ -60,7 +60,7 @@ func validatePanel(s *Snapshot, p panel, people, required int) []Finding {
 	r := rules{table: TableReviewers, key: p.key()}
 	if required > people {
 		r.fail("reviewers-too-few", "required",
-			fmt.Sprintf("%d approvals are required, and there are %d reviewers: once this is merged, nobody can merge", required, people),
+			fmt.Sprintf("%d approvals are required and %d can be given: once this is merged, nobody can merge", required, people),
 			fmt.Sprintf("set required to %d or less, or insert more reviewers", people))
 	}
 	if p.owner != "" && s.owners[p.owner] == 0 {

@@ -52,7 +52,7 @@ func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []spe
 	var findings []specs.Finding
 	changed, err := c.ChangeChecked(ctx, o.branch, o.statements, o.message, func(base string, changes []specs.RowChange) error {
 		var err error
-		findings, err = c.judge(ctx, base, changes)
+		findings, err = c.judge(ctx, o.branch, base, changes)
 		if err != nil || o.branch != "main" || o.force {
 			return err
 		}
@@ -61,15 +61,19 @@ func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []spe
 	return changed, findings, err
 }
 
-// judge checks a change as the control plane will.
-func (c *client) judge(ctx context.Context, base string, changes []specs.RowChange) ([]specs.Finding, error) {
+// judge checks a change of a branch as the control plane will when it comes to main.
+func (c *client) judge(ctx context.Context, branch, base string, changes []specs.RowChange) ([]specs.Finding, error) {
 	snapshot, err := c.SnapshotAround(ctx, base, changes)
 	if err != nil {
 		return nil, err
 	}
-	// Nobody can have approved a commit that is not made yet: where consent is needed
-	// a proposal is the way.
-	return append(ci.Check(snapshot, changes), ci.Missing(snapshot, changes, repo.MainBranch, c.author.Email, nil)...), nil
+	findings := ci.Check(snapshot, changes)
+	if branch == repo.MainBranch {
+		// Nobody can have approved a commit that is not made yet: where consent is
+		// needed a proposal is the way.
+		findings = append(findings, ci.Missing(snapshot, changes, branch, c.author.Email, nil)...)
+	}
+	return findings, nil
 }
 
 // refuse says no to a change with an error among its findings.

@@ -77,7 +77,7 @@ func (im *importer) compare(ctx context.Context) (base string, err error) {
 		return "", err
 	}
 	im.merged = merged
-	findings, err := im.client.judge(ctx, base, merged.Changes)
+	findings, err := im.client.judge(ctx, im.options.branch, base, merged.Changes)
 	if err != nil {
 		return "", err
 	}

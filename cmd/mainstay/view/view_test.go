@@ -162,9 +162,12 @@ func TestPlanText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "orders  none     grow\norders  restart  restart\nweb     none     rename\nold     waits    for its turn\n\n" +
-		"2 databases touched: 1 restarted, 1 undisturbed\n"
+		"2 databases touched: 1 restarted, 1 undisturbed (plan " + p.Hash + ")\n"
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)
+	}
+	if len(p.Hash) != 12 {
+		t.Errorf("the hash is %q", p.Hash)
 	}
 	if p.Refused() {
 		t.Error("nothing refuses it")
