@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/url"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +47,7 @@ func loadIdentity(config Config) (*identity, error) {
 	if !id.fleet.AppendCertsFromPEM([]byte(config.FleetCA)) {
 		return nil, errors.New("fleet_ca_pem of machine.json holds no certificate; write the machine anew")
 	}
-	data, err := os.ReadFile(config.identityFile())
+	data, err := readIdentity(config)
 	if notThere(err) {
 		if id.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 			return nil, fmt.Errorf("make the agent's key: %w", err)
@@ -66,6 +67,22 @@ func loadIdentity(config Config) (*identity, error) {
 		return nil, fmt.Errorf("the agent's identity is damaged, remove %s and enrol the machine anew: %w", config.identityFile(), err)
 	}
 	return id, nil
+}
+
+// readIdentity also takes the two files that agents of the first days kept.
+func readIdentity(config Config) ([]byte, error) {
+	data, err := os.ReadFile(config.identityFile())
+	if !notThere(err) {
+		return data, err
+	}
+	for _, name := range []string{"agent.key", "agent.crt"} {
+		part, err := os.ReadFile(filepath.Join(config.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, part...)
+	}
+	return data, nil
 }
 
 func parseKey(block *pem.Block) (*ecdsa.PrivateKey, error) {

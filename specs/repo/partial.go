@@ -67,8 +67,9 @@ func (p *partial) load(table, column string, values []string) {
 	if p.err != nil {
 		return
 	}
-	var rows []specs.Row
-	if rows, p.err = p.rowsWith(p.commit, table, column, values); p.err != nil {
+	rows, err := p.rowsWith(p.commit, table, column, values)
+	if err != nil && !notYet(table, err) {
+		p.err = err
 		return
 	}
 	for _, row := range rows {
