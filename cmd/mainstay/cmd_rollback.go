@@ -104,7 +104,7 @@ func (a *app) prCheckNew(ctx context.Context, c *client, p proposals.Proposal) e
 	if !a.json() {
 		fmt.Fprintf(a.stdout, "%s proposes: %s\n", a.style().Bold(fmt.Sprintf("#%d", p.ID)), render.Visible(p.Title))
 	}
-	if err := a.writeCheck(p, r); err != nil || a.json() {
+	if err := a.writeCheck(p, r); err != nil || a.json() || !r.passed() {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nif that is what you want: mainstay pr merge %d\n", p.ID)

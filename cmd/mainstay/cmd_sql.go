@@ -119,7 +119,7 @@ func messageFrom(statements string) string {
 // conflict makes what is refused because of others, or by a rule, exit with 3.
 func conflict(err error) error {
 	var dirty *repo.DirtyHubError
-	if errors.As(err, &dirty) || errors.Is(err, repo.ErrLost) {
+	if errors.As(err, &dirty) || errors.Is(err, repo.ErrLost) || errors.Is(err, repo.ErrSchemaStep) {
 		return refusal{err}
 	}
 	return err
