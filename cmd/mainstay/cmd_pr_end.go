@@ -72,29 +72,18 @@ func newPRCloseCommand(a *app) *cobra.Command {
 }
 
 func (a *app) prClose(ctx context.Context, which string, remove bool) error {
-	c, err := a.openToWrite(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := findOpen(book, which)
-	if err != nil {
-		return err
-	}
-	if err := c.end(ctx, p.ID, proposals.Closed, "", "", c.author.Email); err != nil {
-		return err
-	}
-	if remove {
-		if err := c.DeleteBranch(ctx, p.Branch); err != nil {
+	return a.onOpen(ctx, which, func(c *client, p proposals.Proposal) error {
+		if err := c.end(ctx, p.ID, proposals.Closed, "", "", c.author.Email); err != nil {
 			return err
 		}
-	}
-	fmt.Fprintf(a.stderr, "#%d is closed\n", p.ID)
-	return nil
+		if remove {
+			if err := c.DeleteBranch(ctx, p.Branch); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(a.stderr, "#%d is closed\n", p.ID)
+		return nil
+	})
 }
 
 type prMergeOptions struct {
@@ -130,16 +119,17 @@ func newPRMergeCommand(a *app) *cobra.Command {
 }
 
 func (a *app) prMerge(ctx context.Context, o prMergeOptions) error {
-	c, err := a.openToWrite(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+	return a.onOpen(ctx, o.which, func(c *client, p proposals.Proposal) error {
+		if err := a.mergeNow(ctx, c, p, o); err != nil || !o.deleteBranch {
+			return err
+		}
+		return c.DeleteBranch(ctx, p.Branch)
+	})
+}
+
+// mergeNow merges a proposal and tells what that does, or why it cannot be.
+func (a *app) mergeNow(ctx context.Context, c *client, p proposals.Proposal, o prMergeOptions) error {
 	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := findOpen(book, o.which)
 	if err != nil {
 		return err
 	}
@@ -151,11 +141,6 @@ func (a *app) prMerge(ctx context.Context, o prMergeOptions) error {
 		return a.explainConflict(err, p)
 	}
 	c.wake(ctx)
-	if o.deleteBranch {
-		if err := c.DeleteBranch(ctx, p.Branch); err != nil {
-			return err
-		}
-	}
 	return a.writeMerged(p, done, r)
 }
 

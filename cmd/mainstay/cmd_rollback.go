@@ -70,41 +70,14 @@ func (a *app) rollback(ctx context.Context, o rollbackOptions) error {
 	if err != nil {
 		return err
 	}
-	if !o.now {
-		return a.prCheckNew(ctx, c, p)
-	}
-	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
-	done, r, err := c.mergeProposal(ctx, p, book, o.merge)
-	if err != nil {
-		if r != nil && !a.json() {
-			_ = view.WriteCheck(a.stdout, a.style(), checkDoc(p, r)) // why comes next, in the error
-		}
-		return a.explainConflict(err, p)
-	}
-	c.wake(ctx)
-	return a.writeMerged(p, done, r)
-}
-
-// prCheckNew shows a proposal that was just made.
-func (a *app) prCheckNew(ctx context.Context, c *client, p proposals.Proposal) error {
-	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
-	r, err := c.review(ctx, p, book, "")
-	if err != nil {
-		return a.explainConflict(err, p)
-	}
-	if err := c.keep(ctx, p.ID, r); err != nil {
-		return err
+	if o.now {
+		return a.mergeNow(ctx, c, p, o.merge)
 	}
 	if !a.json() {
 		fmt.Fprintf(a.stdout, "%s proposes: %s\n", a.style().Bold(fmt.Sprintf("#%d", p.ID)), render.Visible(p.Title))
 	}
-	if err := a.writeCheck(p, r); err != nil || a.json() || !r.passed() {
+	r, err := a.checkNow(ctx, c, p)
+	if err != nil || a.json() || !r.passed() {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "\nif that is what you want: mainstay pr merge %d\n", p.ID)
