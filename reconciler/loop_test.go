@@ -96,7 +96,7 @@ type plane struct {
 func (b *bench) start(holder string, store reconciler.Store, world *sim.World) *plane {
 	b.Helper()
 	p := &plane{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	p.loop = reconciler.New(reconciler.Config{Store: store, Cloud: world, Agents: world.Agents(), Check: ci.Check, Holder: holder,
+	p.loop = reconciler.New(reconciler.Config{Store: store, Cloud: world, Agents: world.Agents(), Check: ci.Check, Missing: missing, Holder: holder,
 		Registry: p.registry, Poll: 10 * time.Millisecond, Look: 10 * time.Millisecond})
 	ctx, cancel := context.WithCancel(b.Context())
 	go func() { p.ended <- p.loop.Run(ctx) }()
