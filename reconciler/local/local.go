@@ -53,6 +53,7 @@ type Cloud struct {
 	known    map[string]machineRecord    // records never change once written: read once
 	running  map[string]*process.Process // asked first, so that looking costs one system call
 	starting map[string]bool             // being started by us right now
+	dead     map[string]bool             // seen terminated
 }
 
 // Open opens the cloud in a directory, and makes it if there is none. Looking
@@ -72,7 +73,7 @@ func Open(_ context.Context, opts Options) (*Cloud, error) {
 		}
 	}
 	c := &Cloud{dir: layout(root), opts: opts, log: opts.Logger, now: time.Now,
-		changed: make(chan struct{}, 1), known: make(map[string]machineRecord), running: make(map[string]*process.Process), starting: make(map[string]bool)}
+		changed: make(chan struct{}, 1), known: make(map[string]machineRecord), running: make(map[string]*process.Process), starting: make(map[string]bool), dead: make(map[string]bool)}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

@@ -80,6 +80,10 @@ func (c *Cloud) readMachine(id string) (plan.Machine, error) {
 	m := plan.Machine{
 		ID: id, Token: record.Token, Index: record.Index, Zone: record.Zone, InstanceType: record.InstanceType, Host: loopback,
 	}
+	if c.isDead(id) {
+		m.State = plan.MachineTerminated
+		return m, nil
+	}
 	p, err := c.process(id)
 	if err != nil {
 		return plan.Machine{}, err
@@ -94,8 +98,19 @@ func (c *Cloud) readMachine(id string) (plan.Machine, error) {
 		return plan.Machine{}, err
 	} else if dead {
 		m.State = plan.MachineTerminated
+		c.mu.Lock()
+		c.dead[id] = true
+		c.mu.Unlock()
 	}
 	return m, nil
+}
+
+// isDead tells of machines that were seen terminated. They stay it for ever, and
+// those of the last days are many more than those that live.
+func (c *Cloud) isDead(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead[id]
 }
 
 // record returns what a machine was launched as.
