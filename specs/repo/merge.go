@@ -123,15 +123,6 @@ func (r *Repo) Merge(ctx context.Context, branch, into, message string) (string,
 	return merged.Commit, nil
 }
 
-// PreviewMerge is TryMerge with what a preview needs.
-func (r *Repo) PreviewMerge(ctx context.Context, branch, into string) (*Changed, error) {
-	merged, err := r.TryMerge(ctx, MergeOptions{Branch: branch, Into: into})
-	if err != nil {
-		return nil, err
-	}
-	return &Changed{Commit: merged.Commit, Base: merged.Base, Changes: merged.Changes}, nil
-}
-
 // trial merges on the session's branch, which begins at base.
 func (r *Repo) trial(s *session, base string, o MergeOptions) (*Merged, error) {
 	head, err := s.head(o.Branch)

@@ -229,7 +229,7 @@ func TestMergeKeepsBothChanges(t *testing.T) {
 	}
 	must[*repo.Changed](t)(r.Change(ctx, "rename", "UPDATE deployments SET name = 'sales'", "rename"))
 	grow := must[*repo.Changed](t)(r.Change(ctx, "main", "UPDATE deployments SET volume_gb = 30", "grow"))
-	preview := must[*repo.Changed](t)(r.PreviewMerge(ctx, "rename", "main"))
+	preview := must[*repo.Merged](t)(r.TryMerge(ctx, repo.MergeOptions{Branch: "rename", Into: "main"}))
 	if d := snapshot(t, r, preview.Commit).ByName("sales"); d == nil || d.VolumeGB != 30 || len(preview.Changes) != 1 {
 		t.Errorf("preview %+v of %+v", d, preview)
 	}
