@@ -53,7 +53,7 @@ func TestJudgeProperties(t *testing.T) {
 		a, b := drawFleet(t, "a"), drawFleet(t, "b")
 		changes := specs.Diff(a, b)
 		shuffled := rapid.Permutation(changes).Draw(t, "order")
-		review := ci.Review{Base: a, Changes: shuffled, Statistics: h, Author: "ann@x", Approvals: []string{"bob@x"}}
+		review := ci.Review{Base: a, Changes: shuffled, Statistics: h, Authors: []string{"ann@x"}, Approvals: []string{"bob@x"}}
 		given, state := append([]specs.RowChange(nil), shuffled...), kept(a)
 		shuffledReport := ci.Judge(review)
 		if diff := cmp.Diff(given, shuffled) + cmp.Diff(state, kept(a)); diff != "" {

@@ -16,7 +16,7 @@ type Review struct {
 	Tests        []Test            // results of the team's own checks
 	TestsChanged bool              // the proposal edits those checks
 	Branch       string            // that is merged into; empty: main
-	Author       string            // mail address of the proposal's author
+	Authors      []string          // mail addresses of all who wrote a part of it, and who proposed it
 	Approvals    []string          // mail addresses of those who approved exactly this head
 	Acknowledged []string          // checks whose warnings were accepted for exactly this head
 }
@@ -43,7 +43,7 @@ func Judge(r Review) Report {
 	changes := slices.Clone(r.Changes)
 	specs.SortChanges(changes) // what is found must not depend on the order of rows
 	findings := Check(r.Base, changes)
-	findings = append(findings, Missing(r.Base, changes, r.Branch, r.Author, r.Approvals)...)
+	findings = append(findings, Missing(r.Base, changes, r.Branch, r.Authors, r.Approvals)...)
 	findings = append(findings, r.teamChecks()...)
 	if m, ok := moveOf(r.Base, changes); ok {
 		findings = append(findings, m.blastRadius()...)

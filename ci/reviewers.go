@@ -14,16 +14,16 @@ const checkReviewers = "reviewers"
 
 // Missing says which approvals the changes lack: one finding for each owner whose
 // reviewers have not agreed in the number that they ask for. The reviewers asked are
-// the base's, whatever the changes do to them, and nobody approves what he wrote
-// himself. An empty branch stands for main.
-func Missing(base *specs.Snapshot, changes []specs.RowChange, branch, author string, approvals []string) []specs.Finding {
+// the base's, whatever the changes do to them, and none of the authors approves what
+// they wrote. An empty branch stands for main.
+func Missing(base *specs.Snapshot, changes []specs.RowChange, branch string, authors, approvals []string) []specs.Finding {
 	if len(changes) == 0 || len(base.Reviewers) == 0 {
 		return nil
 	}
 	branch = cmp.Or(branch, specs.MainBranch)
 	var findings []specs.Finding
 	for _, owner := range append([]string{""}, specs.Owners(base, changes)...) {
-		if f := quorumOf(base, branch, owner).missing(author, approvals); f != nil {
+		if f := quorumOf(base, branch, owner).missing(authors, approvals); f != nil {
 			findings = append(findings, *f)
 		}
 	}
@@ -53,9 +53,11 @@ func quorumOf(base *specs.Snapshot, branch, owner string) quorum {
 }
 
 // missing says what these approvals lack; nil: nothing.
-func (q quorum) missing(author string, approvals []string) *specs.Finding {
+func (q quorum) missing(authors, approvals []string) *specs.Finding {
 	left := maps.Clone(q.people)
-	delete(left, strings.ToLower(author))
+	for _, author := range authors {
+		delete(left, strings.ToLower(author))
+	}
 	given := 0
 	for _, person := range approvals {
 		key := strings.ToLower(person)

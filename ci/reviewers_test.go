@@ -92,7 +92,7 @@ func TestMissing(t *testing.T) {
 			}
 			changes := specs.Diff(before, after)
 			for _, branch := range []string{"main", ""} {
-				findings := ci.Missing(before, changes, branch, test.author, strings.Fields(test.approvals))
+				findings := ci.Missing(before, changes, branch, []string{test.author}, strings.Fields(test.approvals))
 				var keys, texts []string
 				for _, f := range findings {
 					keys, texts = append(keys, f.Key), append(texts, f.String())
@@ -105,7 +105,7 @@ func TestMissing(t *testing.T) {
 				}
 			}
 			overlay := before.Overlay(changes)
-			if a, b := ci.Missing(before, changes, "main", test.author, nil), ci.Missing(overlay, changes, "main", test.author, nil); brief(a) != brief(b) {
+			if a, b := ci.Missing(before, changes, "main", []string{test.author}, nil), ci.Missing(overlay, changes, "main", []string{test.author}, nil); brief(a) != brief(b) {
 				t.Errorf("the overlay sees otherwise: %v and %v", a, b)
 			}
 		})
@@ -118,7 +118,7 @@ func TestMissingAsksTeamTables(t *testing.T) {
 	t.Parallel()
 	s := reviewed(specs.Reviewer{Branch: "main", Person: "root@x", Required: 1})
 	changes := []specs.RowChange{{Table: "teams", Key: "1", To: specs.Row{"id": "1"}}}
-	if got := brief(ci.Missing(s, changes, "main", "eve@x", nil)); got != "error reviewers main/" {
+	if got := brief(ci.Missing(s, changes, "main", []string{"eve@x"}, nil)); got != "error reviewers main/" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // missing is what the programs give the loop.
-func missing(base *specs.Snapshot, changes []specs.RowChange, author string, approvals []string) []specs.Finding {
-	return ci.Missing(base, changes, repo.MainBranch, author, approvals)
+func missing(base *specs.Snapshot, changes []specs.RowChange, authors, approvals []string) []specs.Finding {
+	return ci.Missing(base, changes, repo.MainBranch, authors, approvals)
 }
 
 // refusedAt waits until a commit was looked at and refused, and gives why.

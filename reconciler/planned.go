@@ -26,6 +26,7 @@ func (r *Reconciler) notePlan(ctx context.Context, commit string, changes []spec
 	number, shown := proposals.ParseMessage(info.Message)
 	preview := r.forecast(changes, now)
 	if shown == "" && len(preview.Actions) == 0 {
+		r.fleet.set(plan.Condition{Type: "PlanDeviates"}) // what was said of the commit before is over
 		return nil
 	}
 	does := preview.Hash()

@@ -84,6 +84,11 @@ type Store interface {
 	Changes(ctx context.Context, from, to string) ([]specs.RowChange, error)
 	// Commit tells who made a commit and how.
 	Commit(ctx context.Context, hash string) (Commit, error)
+	// Authors are the mail addresses of those who wrote the commits that head has and
+	// base has not.
+	Authors(ctx context.Context, base, head string) ([]string, error)
+	// MergeBase is the newest commit that both have.
+	MergeBase(ctx context.Context, a, b string) (string, error)
 	// Approvals are the mail addresses of those who approved a commit, as the
 	// branch proposals says since the last Fetch.
 	Approvals(ctx context.Context, hash string) ([]string, error)

@@ -25,7 +25,7 @@ type Config struct {
 	Check func(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding
 	// Missing returns which approvals a commit's own changes lack. nil: none is ever
 	// needed.
-	Missing func(base *specs.Snapshot, changes []specs.RowChange, author string, approvals []string) []specs.Finding
+	Missing func(base *specs.Snapshot, changes []specs.RowChange, authors, approvals []string) []specs.Finding
 	// Holder names this control plane in claims. It must be the same after a
 	// restart and differ between any two that share a hub.
 	Holder   string

@@ -106,7 +106,7 @@ func (r *Reconciler) admit(ctx context.Context, head string, now time.Time) erro
 	var pending []pendingStep
 	before := r.state.Applied.Commit
 	for _, commit := range steps {
-		found, err := r.judge(ctx, &pending, before, commit, now)
+		found, err := r.judge(ctx, &pending, before, commit, ok, now)
 		if err != nil {
 			return err
 		}
@@ -121,12 +121,12 @@ func (r *Reconciler) admit(ctx context.Context, head string, now time.Time) erro
 }
 
 // judge takes a commit, or says why not.
-func (r *Reconciler) judge(ctx context.Context, pending *[]pendingStep, before, commit string, now time.Time) ([]specs.Finding, error) {
+func (r *Reconciler) judge(ctx context.Context, pending *[]pendingStep, before, commit string, onward bool, now time.Time) ([]specs.Finding, error) {
 	changes, err := r.cfg.Store.Changes(ctx, r.state.Applied.Commit, commit)
 	if err != nil {
 		return nil, fmt.Errorf("reading what commit %s changed: %w", commit, err)
 	}
-	missing, err := r.missing(ctx, pending, before, commit, changes)
+	missing, err := r.missing(ctx, pending, before, commit, onward, changes)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +147,14 @@ func (r *Reconciler) begin(ctx context.Context, head string, now time.Time) erro
 		commit = head
 	}
 	snapshot, err := r.cfg.Store.Snapshot(ctx, commit)
+	if err != nil && !fresh && commit != head {
+		// The commit in force cannot be read any more. The head is judged as a fleet's
+		// first commit then: what has no row in it is left as it is.
+		if next, again := r.cfg.Store.Snapshot(ctx, head); again == nil && !refuses(specs.Validate(next)) {
+			r.log.Warn("the commit in force cannot be read; the newest one is taken as the first", "commit", commit, "err", err)
+			commit, snapshot, err, fresh = head, next, nil, true
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("reading the desired state at %s: %w", commit, err)
 	}

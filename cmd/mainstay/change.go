@@ -63,6 +63,9 @@ func (c *client) change(ctx context.Context, o sqlOptions) (*repo.Changed, []spe
 
 // judge checks a change of a branch as the control plane will when it comes to main.
 func (c *client) judge(ctx context.Context, branch, base string, changes []specs.RowChange) ([]specs.Finding, error) {
+	if branch == repo.ProposalsBranch {
+		return nil, nil // rows of another kind
+	}
 	snapshot, err := c.SnapshotAround(ctx, base, changes)
 	if err != nil {
 		return nil, err
@@ -71,7 +74,7 @@ func (c *client) judge(ctx context.Context, branch, base string, changes []specs
 	if branch == repo.MainBranch {
 		// Nobody can have approved a commit that is not made yet: where consent is
 		// needed a proposal is the way.
-		findings = append(findings, ci.Missing(snapshot, changes, branch, c.author.Email, nil)...)
+		findings = append(findings, ci.Missing(snapshot, changes, branch, []string{c.author.Email}, nil)...)
 	}
 	return findings, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
@@ -64,6 +65,9 @@ func newPRCreateCommand(a *app) *cobra.Command {
 			if o.branch == "" || strings.TrimSpace(o.title) == "" {
 				return usagef("a proposal needs a branch and a title: mainstay pr create -b BRANCH --title \"…\"")
 			}
+			if n := utf8.RuneCountInString(o.title); n > mostTitle || !utf8.ValidString(o.title) {
+				return usagef("the title has %d characters; say it in %d, in UTF-8, and the rest with --body", n, mostTitle)
+			}
 			return a.prCreate(cmd.Context(), o)
 		},
 	}
@@ -74,6 +78,9 @@ func newPRCreateCommand(a *app) *cobra.Command {
 	a.completeFlag(cmd, "branch")
 	return cmd
 }
+
+// mostTitle fits the column, and a line or two of a terminal.
+const mostTitle = 200
 
 func (a *app) prCreate(ctx context.Context, o prCreateOptions) error {
 	if reserved(o.branch) {

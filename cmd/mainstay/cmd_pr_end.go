@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/specs/proposals"
@@ -40,12 +41,18 @@ func (a *app) prApprove(ctx context.Context, which, comment string) error {
 		if err != nil {
 			return nil, err
 		}
-		by, err := c.Commit(ctx, head)
+		main, err := c.Resolve(ctx, p.Base)
 		if err != nil {
 			return nil, err
 		}
-		if strings.EqualFold(by.Email, c.author.Email) {
-			return nil, refusef("%s wrote the newest commit of %s: an approval is somebody else's to give", c.author.Email, p.Branch)
+		authors, err := c.Authors(ctx, main, head)
+		if err != nil {
+			return nil, err
+		}
+		for _, author := range append(authors, p.AuthorEmail) {
+			if strings.EqualFold(author, c.author.Email) {
+				return nil, refusef("%s wrote or proposed a part of %s: an approval is somebody else's to give", c.author.Email, p.Branch)
+			}
 		}
 		review = proposals.Review{Proposal: p.ID, Person: c.author.Email, Head: head, Comment: comment, At: time.Now()}
 		return []repo.Edit{put(proposals.TableReviews, review.Row())}, nil
@@ -106,6 +113,9 @@ func newPRMergeCommand(a *app) *cobra.Command {
 			if o.which = which; o.ours && o.theirs {
 				return usagef("--ours and --theirs cannot both hold")
 			}
+			if err := checkAcks(o.ack); err != nil {
+				return err
+			}
 			return a.prMerge(ctx, o)
 		})
 	cmd.Flags().StringVar(&o.plan, "plan", "", "the hash of the plan that was agreed to; else the one that was shown last")
@@ -116,6 +126,16 @@ func newPRMergeCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&o.deleteBranch, "delete-branch", false, "delete the branch when it is merged")
 	a.authorFlag(cmd)
 	return cmd
+}
+
+// checkAcks refuses names that accept nothing, which are slips.
+func checkAcks(checks []string) error {
+	for _, check := range checks {
+		if !ci.NeedsAcknowledgement(check) {
+			return usagef("--ack %s: there is no warning of this name to accept; docs/checks.md lists them", check)
+		}
+	}
+	return nil
 }
 
 func (a *app) prMerge(ctx context.Context, o prMergeOptions) error {

@@ -40,7 +40,12 @@ deleted comes back with its data for as long as its volume is kept.`,
 			if err := a.wantOutput("table", "json"); err != nil {
 				return err
 			}
-			o.target = args[0]
+			if o.target = strings.TrimSpace(args[0]); o.target == "" {
+				return usagef("what is to be taken back is empty; name a commit or a time")
+			}
+			if err := checkAcks(o.merge.ack); err != nil {
+				return err
+			}
 			return a.rollback(cmd.Context(), o)
 		},
 	}

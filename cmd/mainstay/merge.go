@@ -34,11 +34,7 @@ func (c *client) mergeProposal(
 		},
 	})
 	if err != nil {
-		if last != nil { // what was refused was shown: it is what a later merge is held against
-			if kept := c.keep(ctx, p.ID, last); kept != nil {
-				return nil, last, fmt.Errorf("%w; and what was found cannot be kept: %w", err, kept)
-			}
-		}
+		// Not kept as what was shown: the same command again must not go through.
 		return nil, last, err
 	}
 	if done.Commit == "" {

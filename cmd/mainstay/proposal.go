@@ -33,7 +33,14 @@ func (c *client) bookAt(ctx context.Context, head string) (*proposals.Book, erro
 	if err != nil {
 		return nil, err
 	}
-	return proposals.Decode(tables)
+	book := proposals.Decode(tables)
+	for _, fault := range book.Faults {
+		if text := fault.Error(); !c.told[text] {
+			c.told[text] = true
+			fmt.Fprintln(c.warn, "mainstay: "+sentence(fault))
+		}
+	}
+	return book, nil
 }
 
 // saveTries bounds how often a change of the proposals is made anew because others

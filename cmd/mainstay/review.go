@@ -49,7 +49,7 @@ func (c *client) judgeMerge(ctx context.Context, p proposals.Proposal, book *pro
 	if err != nil {
 		return nil, err
 	}
-	head, err := c.Commit(ctx, merged.Head)
+	authors, err := c.Authors(ctx, merged.Base, merged.Head)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (c *client) judgeMerge(ctx context.Context, p proposals.Proposal, book *pro
 	}
 	r.report = ci.Judge(ci.Review{
 		Base: r.base, Changes: merged.Changes, Fleet: fleet, Statistics: statistics, Tests: tests(merged.Tests), TestsChanged: merged.TestsChanged,
-		Branch: p.Base, Author: head.Email, Approvals: r.approve,
+		Branch: p.Base, Authors: append(authors, p.AuthorEmail), Approvals: r.approve,
 		Acknowledged: append(slices.Clone(acknowledged), book.Acknowledged(merged.Head)...),
 	})
 	if r.plan, err = c.preview(ctx, r.base, merged); err != nil {

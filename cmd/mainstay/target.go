@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -81,6 +82,8 @@ type client struct {
 	target target
 	author repo.Author
 	seat   *home.Seat
+	warn   io.Writer
+	told   map[string]bool // warnings, each once
 }
 
 // open gives a command that only reads a private clone that is connected with
@@ -108,6 +111,7 @@ func (a *app) openAs(ctx context.Context, author repo.Author) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.warn = a.stderr
 	if err := c.meet(ctx); err != nil {
 		_ = c.Close() // the first error is the one to tell
 		return nil, c.target.explain(err)
@@ -139,7 +143,7 @@ func (t target) open(ctx context.Context, author repo.Author) (*client, error) {
 		_ = seat.Close() // the first error is the one to tell
 		return nil, t.explain(err)
 	}
-	return &client{Repo: r, target: t, author: author, seat: seat}, nil
+	return &client{Repo: r, target: t, author: author, seat: seat, warn: io.Discard, told: map[string]bool{}}, nil
 }
 
 func (c *client) Close() error { return errors.Join(c.Repo.Close(), c.seat.Close()) }

@@ -85,6 +85,7 @@ type Book struct {
 	Reviews          []Review
 	Acknowledgements []Acknowledgement
 	Verdicts         map[int]Verdict // by proposal
+	Faults           []error         // rows that could not be read, and are not above
 }
 
 // NewBook is the book of a fleet that never had a proposal.

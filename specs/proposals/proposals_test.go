@@ -32,10 +32,7 @@ func TestRoundTrip(t *testing.T) {
 	tables[proposals.TableReviews] = []specs.Row{want.Reviews[0].Row()}
 	tables[proposals.TableAcknowledgements] = []specs.Row{want.Acknowledgements[0].Row()}
 	tables[proposals.TableChecks] = []specs.Row{want.Verdicts[3].Row()}
-	got, err := proposals.Decode(tables)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := proposals.Decode(tables)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("what was written reads differently (-want +got):\n%s", d)
 	}
@@ -50,6 +47,21 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if p, ok := got.OpenOf("b"); ok {
 		t.Errorf("a merged proposal is open: %+v", p)
+	}
+}
+
+// TestBadRows: a row that makes no sense hides no other.
+func TestBadRows(t *testing.T) {
+	t.Parallel()
+	good := proposals.Proposal{ID: 1, Branch: "b", State: proposals.Open, CreatedAt: at}
+	bad := good.Row()
+	bad["id"], bad["created_at"] = "2", "0000-00-00"
+	got := proposals.Decode(map[string][]specs.Row{
+		proposals.TableProposals: {bad, good.Row()},
+		proposals.TableChecks:    {{"proposal": "1", "findings": "{bad", "checked_at": "2026-03-01 12:00:00"}},
+	})
+	if len(got.Proposals) != 1 || len(got.Verdicts) != 0 || len(got.Faults) != 2 {
+		t.Errorf("read %+v", got)
 	}
 }
 

@@ -78,15 +78,15 @@ func (v Verdict) Row() specs.Row {
 	}
 }
 
-// Decode reads a Book from the rows of Tables.
-func Decode(tables map[string][]specs.Row) (*Book, error) {
+// Decode reads a Book from the rows of Tables. Anybody may write there, so a row that
+// cannot be read is passed over and named in Faults.
+func Decode(tables map[string][]specs.Row) *Book {
 	b := NewBook()
 	for _, table := range Tables() {
 		for _, row := range tables[table] {
 			r := &reader{table: table, row: row}
-			b.decode(r)
-			if r.err != nil {
-				return nil, r.err
+			if b.decode(r); r.err != nil {
+				b.Faults = append(b.Faults, r.err)
 			}
 		}
 	}
@@ -94,7 +94,7 @@ func Decode(tables map[string][]specs.Row) (*Book, error) {
 	slices.SortFunc(b.Acknowledgements, func(x, y Acknowledgement) int {
 		return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.Check, y.Check))
 	})
-	return b, nil
+	return b
 }
 
 func (b *Book) decode(r *reader) {
@@ -105,7 +105,9 @@ func (b *Book) decode(r *reader) {
 			Author: r.text("author"), AuthorEmail: r.text("author_email"), State: State(r.text("state")), Head: r.text("head"),
 			MergedCommit: r.text("merged_commit"), EndedBy: r.text("ended_by"), CreatedAt: r.moment("created_at"), EndedAt: r.moment("ended_at"),
 		}
-		b.Proposals[p.ID] = p
+		if r.err == nil {
+			b.Proposals[p.ID] = p
+		}
 	case TableReviews:
 		b.Reviews = append(b.Reviews, Review{
 			Proposal: r.number("proposal"), Person: r.text("person"), Head: r.text("head"), Comment: r.text("comment"), At: r.moment("at"),
@@ -119,8 +121,9 @@ func (b *Book) decode(r *reader) {
 			Proposal: r.number("proposal"), Head: r.text("head"), BaseCommit: r.text("base_commit"), Passed: r.text("passed") == "1",
 			PlanHash: r.text("plan_hash"), Plan: json.RawMessage(r.text("preview")), CheckedAt: r.moment("checked_at"),
 		}
-		r.fault("findings", json.Unmarshal([]byte(r.text("findings")), &v.Findings))
-		b.Verdicts[v.Proposal] = v
+		if r.fault("findings", json.Unmarshal([]byte(r.text("findings")), &v.Findings)); r.err == nil {
+			b.Verdicts[v.Proposal] = v
+		}
 	}
 }
 
@@ -154,6 +157,11 @@ func (r *reader) moment(column string) time.Time {
 
 func (r *reader) fault(column string, err error) {
 	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("branch proposals, table %s, column %s: cannot read %q: %w", r.table, column, r.text(column), err)
+		which := r.text("proposal")
+		if r.table == TableProposals {
+			which = r.text("id")
+		}
+		r.err = fmt.Errorf("branch proposals, table %s, proposal #%s, column %s: cannot read %q, and the row is passed over; "+
+			"correct or delete it with mainstay sql -b proposals: %w", r.table, which, column, r.text(column), err)
 	}
 }

@@ -117,9 +117,39 @@ func (s *session) changes(from, to string) ([]specs.RowChange, error) {
 			return nil, fmt.Errorf("the changes of %s between %s and %s cannot be read: %w", table, from, to, err)
 		}
 	}
+	others, err := s.otherChanges(from, to)
+	if err != nil {
+		return nil, err
+	}
+	changes = append(changes, others...)
 	specs.SortChanges(changes)
 	return changes, nil
 }
+
+// otherChanges are those that no row of the fleet's tables shows: tables that are
+// made, altered or dropped, and rows of tables of the team's own.
+func (s *session) otherChanges(from, to string) ([]specs.RowChange, error) {
+	var changes []specs.RowChange
+	err := s.each(func(_ []string, values []any) error {
+		fromName, toName, data, schema := text(values[0]), text(values[1]), text(values[2]), text(values[3])
+		name := toName
+		if name == "" {
+			name = fromName
+		}
+		if truth(schema) {
+			changes = append(changes, specs.TableChange(name, fromName, toName))
+		} else if truth(data) && keyColumns[name] == nil {
+			changes = append(changes, specs.ContentChange(name))
+		}
+		return nil
+	}, "SELECT from_table_name, to_table_name, data_change, schema_change FROM dolt_diff_summary(?, ?)", from, to)
+	if err != nil {
+		return nil, fmt.Errorf("the commits %s and %s cannot be compared; fetch first: %w", from, to, err)
+	}
+	return changes, nil
+}
+
+func truth(s string) bool { return s == "1" || s == "true" }
 
 // changedTables asks first which tables differ at all: most commits touch one.
 func (s *session) changedTables(from, to string) ([]string, error) {

@@ -339,7 +339,7 @@ func TestResolve(t *testing.T) {
 	// A time is whole seconds: move past the seed's.
 	c := must[*repo.Changed](t)(r.Change(ctx, "main", "UPDATE deployments SET owner = 'a'", "own"))
 	for ref, want := range map[string]string{
-		"main": c.Commit, "": c.Commit, c.Commit: c.Commit, "main~1": seeded, "main^": seeded, c.Commit + "~": seeded,
+		"main": c.Commit, c.Commit: c.Commit, c.Commit[:8]: c.Commit, "main~1": seeded, "main^": seeded, c.Commit + "~": seeded,
 		time.Now().Add(time.Hour).UTC().Format(time.RFC3339):       c.Commit,
 		log[0].Date.Add(time.Microsecond).Format(time.RFC3339Nano): seeded,
 	} {

@@ -12,6 +12,7 @@ import (
 
 var (
 	commitHash = regexp.MustCompile(`^[0-9a-v]{32}$`)
+	shortHash  = regexp.MustCompile(`^[0-9a-v]{6,31}$`)
 	ancestor   = regexp.MustCompile(`^(.+?)([~^][~^0-9]*)$`)
 )
 
@@ -33,7 +34,7 @@ func (s *session) resolve(ref string) (string, error) {
 		return "", err
 	}
 	if ref == "" {
-		ref = MainBranch
+		return "", fmt.Errorf("no branch, commit or time was named: %w", ErrUnknownRef)
 	}
 	if hash := refs[ref]; hash != "" {
 		return hash, nil
@@ -49,6 +50,10 @@ func (s *session) resolve(ref string) (string, error) {
 		base = hash
 	} else if tag, err := s.value("SELECT tag_hash FROM dolt_tags WHERE tag_name = ?", base); err == nil && tag != "" {
 		base = tag
+	} else if shortHash.MatchString(base) {
+		if base, err = s.longHash(base, refs); err != nil {
+			return "", err
+		}
 	}
 	if !commitHash.MatchString(base) {
 		return "", unknownRef(ref, refs)
@@ -61,6 +66,29 @@ func (s *session) resolve(ref string) (string, error) {
 		return "", unknownRef(ref, refs)
 	}
 	return hash, nil
+}
+
+// longHash finds the one commit of the hub's branches whose hash begins so: people are
+// shown eight characters. It gives back what it was given where there is none. It
+// reads the history, which whole hashes need not.
+func (s *session) longHash(short string, refs map[string]string) (string, error) {
+	found := map[string]bool{}
+	for _, head := range refs {
+		hashes, err := s.column("SELECT commit_hash FROM dolt_log(?) WHERE left(commit_hash, ?) = ?", head, len(short), short)
+		if err != nil {
+			return "", fmt.Errorf("the commits cannot be listed: %w", err)
+		}
+		for _, hash := range hashes {
+			found[hash] = true
+		}
+	}
+	if len(found) > 1 {
+		return "", fmt.Errorf("%d commits begin with %s; write more of the hash: %w", len(found), short, ErrUnknownRef)
+	}
+	for hash := range found {
+		return hash, nil
+	}
+	return short, nil
 }
 
 // atTime walks main's first parents back to the first commit not after a time.

@@ -34,6 +34,11 @@ func (r *Repo) RevertOnto(ctx context.Context, commit, onto, branch, message str
 		if err != nil {
 			return "", err
 		}
+		common, err := s.value("SELECT dolt_merge_base(?, ?)", base, target)
+		if err != nil || common != target {
+			return "", fmt.Errorf("the commit %s is not in the history of %s, so that there is nothing of it to undo; mainstay log lists what is: %w",
+				commit, onto, orUnknown(err))
+		}
 		return r.revert(s, base, target, commit, message)
 	})
 }

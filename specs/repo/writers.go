@@ -1,7 +1,9 @@
 package repo
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mainstaydb/mainstay/specs"
@@ -103,6 +105,35 @@ func (s *session) commitsBetween(base, head string) ([]CommitInfo, error) {
 		return nil, fmt.Errorf("the commits between %s and %s cannot be read: %w", base, head, err)
 	}
 	return all, nil
+}
+
+// Authors are the mail addresses of those who wrote the commits that head has and
+// base has not, by name.
+func (r *Repo) Authors(ctx context.Context, base, head string) ([]string, error) {
+	s, err := r.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	commits, err := s.commitsBetween(base, head)
+	var all []string
+	for _, c := range commits {
+		if !slices.Contains(all, c.Email) {
+			all = append(all, c.Email)
+		}
+	}
+	slices.Sort(all)
+	return all, err
+}
+
+// MergeBase is the newest commit that both have; "" where there is none.
+func (r *Repo) MergeBase(ctx context.Context, a, b string) (string, error) {
+	s, err := r.session(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	return s.value("SELECT dolt_merge_base(?, ?)", a, b)
 }
 
 // commitColumns begins a query that commitInfo reads.

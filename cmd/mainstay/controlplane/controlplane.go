@@ -79,8 +79,8 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 }
 
 // missing says which approvals a commit of main lacks.
-func missing(base *specs.Snapshot, changes []specs.RowChange, author string, approvals []string) []specs.Finding {
-	return ci.Missing(base, changes, repo.MainBranch, author, approvals)
+func missing(base *specs.Snapshot, changes []specs.RowChange, authors, approvals []string) []specs.Finding {
+	return ci.Missing(base, changes, repo.MainBranch, authors, approvals)
 }
 
 // Address is where the HTTP side listens.

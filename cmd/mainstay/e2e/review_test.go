@@ -131,7 +131,7 @@ func TestReviewers(t *testing.T) {
 	if c := f.check("louder"); c.Passed || !found(c, "reviewers", "") {
 		t.Fatalf("the check says %+v", c.Findings)
 	}
-	f.refused(3, []string{"somebody else's"}, "pr", "approve", "louder")
+	f.refused(3, []string{"somebody else"}, "pr", "approve", "louder")
 	f.doAs("Bob <bob@example.org>", "pr", "approve", "louder", "-m", "fine")
 	f.do("pr", "merge", "louder")
 	f.converged()
@@ -154,6 +154,46 @@ func TestReviewers(t *testing.T) {
 		f.do("sql", "--force", "-m", "back", "UPDATE settings SET value = 'debug' WHERE name = 'log_level'")
 		f.converged()
 	})
+}
+
+// TestWaysAround: an approved branch lets in what was on it and nothing that
+// somebody adds to the merge; and who approved a commit once did not approve going
+// back to it.
+func TestWaysAround(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.sql("INSERT INTO reviewers (owner, person, required) VALUES ('shop', 'bob@example.org', 1)")
+	f.propose("fine", "UPDATE settings SET value = 'debug' WHERE name = 'log_level'")
+	f.doAs("Bob <bob@example.org>", "pr", "approve", "fine")
+	f.converged()
+	good := f.status().Commit
+
+	clone := f.clone()
+	f.doltIn(clone, "merge", "--no-ff", "--no-commit", "origin/fine")
+	f.doltIn(clone, "sql", "-q", "DELETE FROM reviewers; UPDATE deployments SET retention_days = 0 WHERE owner = 'shop'")
+	f.doltIn(clone, "commit", "-A", "-m", "merge fine, and more")
+	f.push(clone, "main")
+	s := f.wait("the merge is refused", func(s view.Status) bool { return len(s.Findings) > 0 })
+	if s.Commit != good || s.Findings[0].Check != "reviewers" {
+		t.Fatalf("in force is %s, want %s; findings %+v", s.Commit, good, s.Findings)
+	}
+
+	f.doltIn(clone, "reset", "--hard", good)
+	f.doltIn(clone, "push", "--force", "--user", "root", "origin", "main")
+	f.converged()
+	f.do("pr", "merge", "fine")
+	first := f.converged().Commit
+	f.propose("second", "UPDATE settings SET value = 'error' WHERE name = 'log_level'")
+	f.doAs("Bob <bob@example.org>", "pr", "approve", "second")
+	f.do("pr", "merge", "second")
+	in := f.converged().Commit
+	f.doltIn(clone, "fetch", "--user", "root", "origin")
+	f.doltIn(clone, "reset", "--hard", first)
+	f.doltIn(clone, "push", "--force", "--user", "root", "origin", "main")
+	s = f.wait("going back is refused", func(s view.Status) bool { return s.Head == first && len(s.Findings) > 0 })
+	if s.Commit != in {
+		t.Errorf("in force is %s, want %s", s.Commit, in)
+	}
 }
 
 // TestLateApproval: a merge that came without consent is let in by it, with no other
