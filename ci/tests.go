@@ -9,6 +9,7 @@ import (
 const (
 	checkTests        = "dolt-tests"
 	checkTestsChanged = "tests-changed"
+	checkTestsBroken  = "tests-broken"
 )
 
 // teamChecks tells of the team's own checks that failed or could not run, and of a
@@ -39,6 +40,10 @@ func (t Test) finding() *specs.Finding {
 	case !t.Ran:
 		f.Severity, f.Message = specs.Warning, because("the check did not run", t.Message)
 		f.Advice = "correct the check, or make sure by hand of what it asks"
+	case !t.Passed && t.Standing:
+		f.Check, f.Severity = checkTestsBroken, specs.Warning
+		f.Message = because("the check fails on main already, whatever the proposal does", t.Message)
+		f.Advice = "correct the check or the rows, and acknowledge " + checkTestsBroken + " to merge before that is done"
 	case !t.Passed:
 		f.Severity, f.Message = specs.Error, because("the check failed", t.Message)
 		f.Advice = "change the rows until it passes, or correct the check in a proposal of its own"

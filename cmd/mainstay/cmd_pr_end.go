@@ -160,6 +160,7 @@ func (a *app) mergeNow(ctx context.Context, c *client, p proposals.Proposal, o p
 		}
 		return a.explainConflict(err, p)
 	}
+	c.tellRefused(ctx)
 	c.wake(ctx)
 	return a.writeMerged(p, done, r)
 }

@@ -100,6 +100,9 @@ func (a *app) sql(ctx context.Context, o sqlOptions) error {
 		return conflict(err)
 	}
 	if changed.Commit != "" {
+		if o.branch == repo.MainBranch {
+			c.tellRefused(ctx)
+		}
 		c.wake(ctx)
 	}
 	return a.writeChanged(ctx, c, o, changed, findings)

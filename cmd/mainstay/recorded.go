@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/specs"
+	"github.com/mainstaydb/mainstay/specs/repo"
 )
 
 // stateOf reads of the branch status what concerns some deployments. It asks by
@@ -22,6 +24,24 @@ func (c *client) stateOf(ctx context.Context, status string, ids []string) (*led
 		return nil, s.err
 	}
 	return ledger.Decode(s.tables)
+}
+
+// tellRefused says that main is refused, after something was put on top of it: what
+// is not applied does not become so by more of it.
+func (c *client) tellRefused(ctx context.Context) {
+	status, err := c.Resolve(ctx, repo.StatusBranch)
+	if err != nil {
+		return
+	}
+	applied, err := c.Rows(ctx, status, "applied", "", nil)
+	if err != nil || len(applied) != 1 {
+		return
+	}
+	inForce, head := textIn(applied[0], "commit_hash"), textIn(applied[0], "head")
+	if inForce != "" && inForce != head {
+		fmt.Fprintf(c.warn, "mainstay: the control plane refuses main since %s and %s stays in force; unless this mends it, this is not applied either: mainstay status\n",
+			view.Short(head), view.Short(inForce))
+	}
 }
 
 // A recorded reads tables until one fails.

@@ -73,7 +73,7 @@ func (c *client) judgeMerge(ctx context.Context, p proposals.Proposal, book *pro
 func tests(results []repo.TestResult) []ci.Test {
 	var all []ci.Test
 	for _, t := range results {
-		all = append(all, ci.Test{Kind: t.Kind, Group: t.Group, Name: t.Name, Message: t.Message, Passed: t.Passed, Ran: t.Ran})
+		all = append(all, ci.Test{Kind: t.Kind, Group: t.Group, Name: t.Name, Message: t.Message, Passed: t.Passed, Ran: t.Ran, Standing: t.Standing})
 	}
 	return all
 }

@@ -2,8 +2,11 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // A TestResult is what one of the team's own checks said of the merged rows.
@@ -15,6 +18,8 @@ type TestResult struct {
 	// Passed is never set without Ran. A check that could not be run says nothing
 	// of the rows.
 	Passed, Ran bool
+	// Standing: it does not pass on the base's own rows either.
+	Standing bool
 }
 
 // The kinds of a team's own checks.
@@ -26,7 +31,31 @@ const (
 // runTests runs the checks that stand in base on the rows of merged: the table
 // dolt_tests, and the workflows of dolt ci. What merged says of them counts for
 // nothing, so that no branch passes by changing them.
+// A check that fails is run on the base's own rows too, to tell whom to blame.
 func (r *Repo) runTests(ctx context.Context, base, merged string) ([]TestResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, testsTimeout)
+	defer cancel()
+	results, err := r.testsOn(ctx, base, merged)
+	if err == nil && slices.ContainsFunc(results, func(t TestResult) bool { return !t.Passed }) {
+		var before []TestResult
+		before, err = r.testsOn(ctx, base, base)
+		for i := range results {
+			results[i].Standing = !results[i].Passed && slices.ContainsFunc(before, func(t TestResult) bool {
+				return t.Kind == results[i].Kind && t.Group == results[i].Group && t.Name == results[i].Name && !t.Passed
+			})
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("the team's own checks did not end within %s; make them quicker in dolt_tests: %w", testsTimeout, err)
+	}
+	return results, err
+}
+
+// testsTimeout bounds the team's own checks together: a person waits for them, and
+// others' merges may.
+const testsTimeout = 30 * time.Second
+
+func (r *Repo) testsOn(ctx context.Context, base, merged string) ([]TestResult, error) {
 	var results []TestResult
 	// A branch of its own: base's tests are put into it, and are gone with it.
 	err := r.scratch(ctx, merged, func(s *session, _ string) error {
