@@ -23,7 +23,7 @@ import (
 // Check judges the changes on top of base, ordered by table and key within each kind of rule.
 func Check(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding {
 	after := base.Overlay(changes)
-	findings := append(altered(changes), after.Apply(changes)...)
+	findings := append(altered(base, changes), after.Apply(changes)...)
 	if len(findings) == 0 {
 		findings = specs.ValidateChanged(after, changes)
 	}
@@ -37,9 +37,9 @@ func Check(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding {
 
 // altered refuses other definitions of the fleet's tables: the programs that read
 // them know one.
-func altered(changes []specs.RowChange) []specs.Finding {
+func altered(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding {
 	var findings []specs.Finding
-	for _, name := range specs.Altered(changes) {
+	for _, name := range specs.Altered(base, changes) {
 		findings = append(findings, specs.Finding{
 			Check: "schema", Severity: specs.Error, Table: name, Message: "the table is altered or dropped, and Mainstay could not read it any more",
 			Advice: "take the change of the table back; columns of your own belong into a table of your own",

@@ -29,13 +29,16 @@ func ContentChange(name string) RowChange {
 	return RowChange{Table: TableContents, Key: name, From: Row{"rows": "as they were"}, To: Row{"rows": "changed"}}
 }
 
-// Altered lists the fleet's own tables whose definition changes, unless a migration
-// does it: that is what moves the version of the schema.
-func Altered(changes []RowChange) []string {
+// Altered lists the fleet's own tables whose definition changes on top of base,
+// unless a migration does it: that is what moves the version of the schema on.
+func Altered(base *Snapshot, changes []RowChange) []string {
 	var names []string
 	for _, c := range changes {
 		if c.Table == TableSchema && c.From == nil && c.To != nil {
-			return nil
+			r := reader{table: c.Table, key: c.Key, get: c.To.get}
+			if r.integer("version") == base.SchemaVersion+1 {
+				return nil
+			}
 		}
 		if c.Table == TableDefinitions && slices.Contains(Tables(), c.Key) {
 			names = append(names, c.Key)
