@@ -1,0 +1,164 @@
+// Package ec2 is the cloud that people mean by the word: machines are EC2
+// instances, data volumes are EBS volumes, in one account and region.
+//
+// It promises at most one machine for a token and index: the token is EC2's
+// ClientToken, the index its AmiLaunchIndex, and both are read back with every
+// listing, so no answer to a launch is needed to know whose a machine is. A
+// volume is created with its machine, encrypted, and outlives it. What does not
+// carry the fleet's tag is never touched. Every call is one request: it waits for
+// AWS's published limits before, and the control plane repeats it after a failure.
+//
+// Whose a volume is stands in its own tags, because EC2 forgets which machine a
+// volume had once the machine is gone. A launch of one machine sets them at once.
+// A launch of several is one request with the same tags for all, so the owners
+// stand on the machines as a list by index, and each volume is labelled as soon
+// as it is seen: after the launch, or by Observe when the launch was cut off.
+// Until then Observe reads the owner off the machine that has the volume, and
+// nothing that would part the two is done before the label is there.
+//
+// It does not know whether a database writes to a volume: EC2 does not either.
+// It sends no secret anywhere, and does not speak with agents.
+package ec2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// Machines is what is asked of EC2 about instances.
+type Machines interface {
+	RunInstances(context.Context, *sdk.RunInstancesInput, ...func(*sdk.Options)) (*sdk.RunInstancesOutput, error)
+	StartInstances(context.Context, *sdk.StartInstancesInput, ...func(*sdk.Options)) (*sdk.StartInstancesOutput, error)
+	TerminateInstances(context.Context, *sdk.TerminateInstancesInput, ...func(*sdk.Options)) (*sdk.TerminateInstancesOutput, error)
+	DescribeInstances(context.Context, *sdk.DescribeInstancesInput, ...func(*sdk.Options)) (*sdk.DescribeInstancesOutput, error)
+}
+
+// Volumes is what is asked of EC2 about volumes.
+type Volumes interface {
+	DescribeVolumes(context.Context, *sdk.DescribeVolumesInput, ...func(*sdk.Options)) (*sdk.DescribeVolumesOutput, error)
+	AttachVolume(context.Context, *sdk.AttachVolumeInput, ...func(*sdk.Options)) (*sdk.AttachVolumeOutput, error)
+	DetachVolume(context.Context, *sdk.DetachVolumeInput, ...func(*sdk.Options)) (*sdk.DetachVolumeOutput, error)
+	ModifyVolume(context.Context, *sdk.ModifyVolumeInput, ...func(*sdk.Options)) (*sdk.ModifyVolumeOutput, error)
+	DeleteVolume(context.Context, *sdk.DeleteVolumeInput, ...func(*sdk.Options)) (*sdk.DeleteVolumeOutput, error)
+	CreateTags(context.Context, *sdk.CreateTagsInput, ...func(*sdk.Options)) (*sdk.CreateTagsOutput, error)
+}
+
+// A Client is all that is asked of EC2. The SDK's client is one.
+type Client interface {
+	Machines
+	Volumes
+}
+
+// Accounts tells whose credentials are used. The SDK's client of STS is one.
+type Accounts interface {
+	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+}
+
+// Options say which fleet this is and what its machines are launched with. All
+// but the client are parameters of a launch: a change of them is for new tokens.
+type Options struct {
+	Client          Client
+	Accounts        Accounts
+	Region          string            // of the client; part of the identity
+	Fleet           string            // value of the tag that all of the fleet carries
+	AMI             string            // of machines to come
+	Subnets         map[string]string // subnet id by zone
+	SecurityGroups  []string          // ids; none: the network's default
+	InstanceProfile string            // name; empty: machines have no role
+	UserData        string            // the same for all machines; anybody on the machine can read it
+	AgentPort       int               // where agents listen; 0: 7700
+	Limiter         *Limiter          // shared by all that use the account; nil: a new one
+	Logger          *slog.Logger      // nil: nothing is logged
+}
+
+const defaultAgentPort = 7700
+
+// A Cloud is a reconciler.Cloud in an account and region. Safe for concurrent use.
+type Cloud struct {
+	opts    Options
+	limiter *Limiter
+	log     *slog.Logger
+
+	mu       sync.Mutex
+	labelled map[string]bool // machines of the last listing whose volumes need no label
+}
+
+var (
+	instancePattern = regexp.MustCompile(`^i-[0-9a-f]{8,17}$`)
+	volumePattern   = regexp.MustCompile(`^vol-[0-9a-f]{8,17}$`)
+)
+
+// New returns the cloud of a fleet. It asks AWS nothing.
+func New(opts Options) (*Cloud, error) {
+	var missing []error
+	for name, absent := range map[string]bool{
+		"Client": opts.Client == nil, "Accounts": opts.Accounts == nil, "Region": opts.Region == "", "Fleet": opts.Fleet == "",
+		"AMI": opts.AMI == "", "Subnets": len(opts.Subnets) == 0,
+	} {
+		if absent {
+			missing = append(missing, fmt.Errorf("the cloud on EC2 needs the option %s", name))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, errors.Join(missing...)
+	}
+	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, labelled: make(map[string]bool)}
+	if c.opts.AgentPort == 0 {
+		c.opts.AgentPort = defaultAgentPort
+	}
+	if c.limiter == nil {
+		c.limiter = NewLimiter()
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// Identity implements reconciler.Cloud: the account and the region.
+func (c *Cloud) Identity(ctx context.Context) (string, error) {
+	out, err := c.opts.Accounts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", explain(err, "ask which account the credentials are of")
+	}
+	if out.Account == nil || *out.Account == "" {
+		return "", errors.New("AWS did not say which account the credentials are of; look at them with aws sts get-caller-identity")
+	}
+	return "ec2:" + *out.Account + ":" + c.opts.Region, nil
+}
+
+// checkID refuses what no listing can have given us.
+func checkID(pattern *regexp.Regexp, what, id string) error {
+	if !pattern.MatchString(id) {
+		return fmt.Errorf("%q is not the id of %s", id, what)
+	}
+	return nil
+}
+
+// once keeps the SDK from repeating a request: the control plane does, and every
+// request is to be counted against the limits.
+func once(o *sdk.Options) { o.Retryer = aws.NopRetryer{} }
+
+// call sends one request when the limits allow it. Units is what it costs in
+// instances, where AWS counts those.
+func call[In, Out any](ctx context.Context, c *Cloud, action string, units int, doing string,
+	send func(context.Context, In, ...func(*sdk.Options)) (Out, error), in In) (Out, error) {
+	var none Out
+	if err := c.limiter.Wait(ctx, action, units); err != nil {
+		return none, &Error{Kind: Throttled, Doing: doing, Err: err}
+	}
+	out, err := send(ctx, in, once)
+	if err != nil {
+		err = explain(err, doing)
+	}
+	c.limiter.Learn(action, err)
+	return out, err
+}

@@ -1,0 +1,206 @@
+package ec2
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// dataDevice is where the data volume is attached. On Nitro machines the agent
+// finds it by the volume's serial number.
+const dataDevice = "/dev/sdf"
+
+// maxToken is the length of a ClientToken.
+const maxToken = 64
+
+// settled is how old a launch must be for a listing to be trusted with all of its
+// machines: EC2's listings lag by seconds, rarely by minutes.
+const settled = 10 * time.Minute
+
+// Launch implements reconciler.Cloud: one RunInstances.
+func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine, error) {
+	if err := checkBatch(batch); err != nil {
+		return nil, err
+	}
+	in, err := c.request(batch)
+	if err != nil {
+		return nil, err
+	}
+	token := batch[0].Token
+	out, err := call(ctx, c, "RunInstances", int(*in.MaxCount), "launch machines with token "+token, c.opts.Client.RunInstances, in)
+	if KindOf(err) == Mismatch {
+		return c.launchedBefore(ctx, batch, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.answer(ctx, batch, c.refreshed(ctx, out.Instances)), nil
+}
+
+// checkBatch refuses what no planner should send: a token must mean one thing.
+func checkBatch(batch []plan.Action) error {
+	if len(batch) == 0 {
+		return errors.New("a launch needs at least one machine")
+	}
+	first, seen := batch[0], make(map[int]bool)
+	for _, a := range batch {
+		switch {
+		case a.Token == "" || len(a.Token) > maxToken:
+			return fmt.Errorf("the launch for deployment %s has the token %q; EC2 takes 1 to %d characters", a.Slot.Deployment, a.Token, maxToken)
+		case a.Token != first.Token:
+			return fmt.Errorf("one launch carries two tokens, %s and %s", first.Token, a.Token)
+		case !reflect.DeepEqual(a.Shape, first.Shape):
+			return fmt.Errorf("the launch with token %s asks for machines of different shapes", a.Token)
+		case a.Slot.Deployment == "" || a.Index < 0:
+			return fmt.Errorf("the launch with token %s asks for index %d for deployment %q", a.Token, a.Index, a.Slot.Deployment)
+		case seen[a.Index]:
+			return fmt.Errorf("the launch with token %s asks for index %d twice", a.Token, a.Index)
+		}
+		seen[a.Index] = true
+	}
+	return nil
+}
+
+// request is the whole launch. Everything in it follows from the batch and the
+// options, so that a repeated launch is the same request.
+func (c *Cloud) request(batch []plan.Action) (*sdk.RunInstancesInput, error) {
+	first := batch[0]
+	subnet, ok := c.opts.Subnets[first.Shape.Zone]
+	if !ok {
+		return nil, fmt.Errorf("no subnet is known for zone %s of deployment %s; add one to the configuration, or choose another zone",
+			first.Shape.Zone, first.Slot.Deployment)
+	}
+	count := sizeOf(batch)
+	machineTags, volumeTags, err := c.launchTags(batch, count)
+	if err != nil {
+		return nil, err
+	}
+	in := &sdk.RunInstancesInput{
+		ClientToken: aws.String(first.Token), MinCount: aws.Int32(1), MaxCount: aws.Int32(int32(count)),
+		ImageId: aws.String(c.opts.AMI), InstanceType: types.InstanceType(first.Shape.InstanceType),
+		SubnetId: aws.String(subnet), SecurityGroupIds: c.opts.SecurityGroups,
+		MetadataOptions: &types.InstanceMetadataOptionsRequest{
+			HttpEndpoint: types.InstanceMetadataEndpointStateEnabled, HttpTokens: types.HttpTokensStateRequired, HttpPutResponseHopLimit: aws.Int32(1),
+		},
+		// A machine that is shut down from inside stops, and can be started again.
+		InstanceInitiatedShutdownBehavior: types.ShutdownBehaviorStop,
+		TagSpecifications:                 []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: machineTags}},
+	}
+	if c.opts.UserData != "" {
+		in.UserData = aws.String(base64.StdEncoding.EncodeToString([]byte(c.opts.UserData)))
+	}
+	if c.opts.InstanceProfile != "" {
+		in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(c.opts.InstanceProfile)}
+	}
+	if v := first.Shape.Volume; v != nil {
+		in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String(dataDevice), Ebs: volumeRequest(v)}}
+		in.TagSpecifications = append(in.TagSpecifications, types.TagSpecification{ResourceType: types.ResourceTypeVolume, Tags: volumeTags})
+	}
+	return in, nil
+}
+
+// sizeOf is how many machines the token's request asks for, also when only some of
+// them are asked for again.
+func sizeOf(batch []plan.Action) int {
+	count := max(len(batch), batch[0].Batch)
+	for _, a := range batch {
+		count = max(count, a.Index+1)
+	}
+	return count
+}
+
+// launchTags are the tags of all machines and of all volumes of a launch. The root
+// volume gets those of a volume too; it ends with its machine.
+func (c *Cloud) launchTags(batch []plan.Action, count int) (machine, volume []types.Tag, err error) {
+	common := []types.Tag{tag(fleetTag, c.opts.Fleet), tag(tokenTag, batch[0].Token)}
+	if count == 1 {
+		both := append(common, ownerIn(batch[0]).tags()...)
+		return both, both, nil
+	}
+	owners, err := ownerTags(batch)
+	return slices.Concat(common, owners), common, err
+}
+
+func volumeRequest(v *plan.VolumeSpec) *types.EbsBlockDevice {
+	ebs := &types.EbsBlockDevice{
+		DeleteOnTermination: aws.Bool(false), Encrypted: aws.Bool(true),
+		VolumeType: types.VolumeType(v.Type), VolumeSize: aws.Int32(int32(v.GB)),
+	}
+	if v.IOPS > 0 {
+		ebs.Iops = aws.Int32(int32(v.IOPS))
+	}
+	if v.MiBps > 0 {
+		ebs.Throughput = aws.Int32(int32(v.MiBps))
+	}
+	return ebs
+}
+
+// refreshed looks at machines again: a repeated launch is answered as the first
+// was, and a fresh one does not name its volumes yet. Where a listing lags, the
+// answer itself stands.
+func (c *Cloud) refreshed(ctx context.Context, made []types.Instance) []types.Instance {
+	ids := make([]string, len(made))
+	for i, m := range made {
+		ids[i] = aws.ToString(m.InstanceId)
+	}
+	seen, err := c.instances(ctx, types.Filter{Name: aws.String("instance-id"), Values: ids})
+	if err != nil {
+		c.log.Debug("launched machines could not be looked at", "err", err)
+	}
+	for i, id := range ids {
+		if at := slices.IndexFunc(seen, func(m types.Instance) bool { return aws.ToString(m.InstanceId) == id }); at >= 0 {
+			made[i] = seen[at]
+		}
+	}
+	return made
+}
+
+// answer picks the machines that were asked for, in the order of the batch, and
+// labels their volumes.
+func (c *Cloud) answer(ctx context.Context, batch []plan.Action, made []types.Instance) []plan.Machine {
+	var machines []plan.Machine
+	var labels []label
+	for _, a := range batch {
+		at := slices.IndexFunc(made, func(m types.Instance) bool { return int(aws.ToInt32(m.AmiLaunchIndex)) == a.Index })
+		if at < 0 {
+			continue
+		}
+		machines = append(machines, c.machine(made[at]))
+		if volume := dataVolumeOf(made[at]); volume != "" && a.Shape.Volume != nil && sizeOf(batch) > 1 {
+			labels = append(labels, label{volume, ownerIn(a)})
+		}
+	}
+	if err := c.label(ctx, labels); err != nil {
+		c.log.Warn("volumes of a launch not labelled yet; the next listing does it", "token", batch[0].Token, "err", err)
+	}
+	return machines
+}
+
+// launchedBefore answers a launch whose token AWS knows with other parameters: the
+// options changed since, or only some of its machines are asked for again. What
+// that launch made is listed; the listing has to be old enough to be whole.
+func (c *Cloud) launchedBefore(ctx context.Context, batch []plan.Action, mismatch error) ([]plan.Machine, error) {
+	made, err := c.instances(ctx, types.Filter{Name: aws.String("client-token"), Values: []string{batch[0].Token}})
+	if err != nil {
+		return nil, errors.Join(mismatch, err)
+	}
+	machines := c.answer(ctx, batch, made)
+	if len(machines) == len(batch) {
+		return machines, nil
+	}
+	if len(made) > 0 && time.Since(aws.ToTime(made[0].LaunchTime)) > settled {
+		return machines, nil
+	}
+	return nil, fmt.Errorf("token %s was used for another launch, and only %d of its %d machines are listed; looked at again: %w",
+		batch[0].Token, len(machines), len(batch), mismatch)
+}

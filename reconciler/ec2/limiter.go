@@ -1,0 +1,131 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A Bucket is one of AWS's token buckets: so many at once, and so many more each
+// second.
+type Bucket struct {
+	Name      string
+	Actions   []string // that take from it; none: all that take from no other of its sort
+	Instances bool     // it counts instances, not requests
+	Burst     int
+	PerSecond float64
+}
+
+// Buckets are AWS's published limits for an account in a region. Whether actions of
+// a row share a bucket is not published for all of them; sharing is the safe reading.
+func Buckets() []Bucket {
+	return []Bucket{
+		{Name: "reads", Actions: []string{"DescribeInstances", "DescribeVolumes"}, Burst: 100, PerSecond: 20},
+		{Name: "launch requests", Actions: []string{"RunInstances"}, Burst: 5, PerSecond: 2},
+		{Name: "launched instances", Actions: []string{"RunInstances"}, Instances: true, Burst: 1000, PerSecond: 2},
+		{Name: "started instances", Actions: []string{"StartInstances"}, Instances: true, Burst: 1000, PerSecond: 2},
+		{Name: "start requests", Actions: []string{"StartInstances"}, Burst: 5, PerSecond: 2},
+		{Name: "terminate requests", Actions: []string{"TerminateInstances"}, Burst: 100, PerSecond: 5},
+		{Name: "terminated instances", Actions: []string{"TerminateInstances"}, Instances: true, Burst: 1000, PerSecond: 20},
+		{Name: "deleted volumes", Actions: []string{"DeleteVolume"}, Burst: 100, PerSecond: 5},
+		{Name: "tags", Actions: []string{"CreateTags"}, Burst: 100, PerSecond: 10},
+		{Name: "other changes", Burst: 50, PerSecond: 5},
+	}
+}
+
+const (
+	// leastShare is how far a limit is lowered: others may use the account, but we are
+	// not to starve.
+	leastShare = 1.0 / 16
+	// recovery is how long a limit takes to double again once throttling ended.
+	recovery = 30 * time.Second
+)
+
+// A Limiter keeps requests within AWS's limits. When AWS throttles all the same,
+// as others use the account too, it gives way: it empties the bucket and halves
+// its refill, which doubles again every half minute. Safe for concurrent use.
+type Limiter struct {
+	mu      sync.Mutex
+	buckets []*bucket
+	now     func() time.Time
+}
+
+type bucket struct {
+	Bucket
+	limit *rate.Limiter
+	since time.Time // of the last change while lowered
+}
+
+// NewLimiter returns a limiter with full buckets.
+func NewLimiter() *Limiter {
+	l := &Limiter{now: time.Now}
+	for _, b := range Buckets() {
+		l.buckets = append(l.buckets, &bucket{Bucket: b, limit: rate.NewLimiter(rate.Limit(b.PerSecond), b.Burst)})
+	}
+	return l
+}
+
+// Wait waits until the request may go out. Units is how many instances it is
+// about. It fails without waiting when the context ends before that time.
+func (l *Limiter) Wait(ctx context.Context, action string, units int) error {
+	for _, b := range l.of(action) {
+		n := 1
+		if b.Instances {
+			n = units
+		}
+		l.recover(b)
+		if err := b.limit.WaitN(ctx, n); err != nil {
+			return fmt.Errorf("AWS's limit on %s allows no %s yet: %w", b.Name, action, err)
+		}
+	}
+	return nil
+}
+
+// Learn takes in how a request ended.
+func (l *Limiter) Learn(action string, err error) {
+	if KindOf(err) != Throttled {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	for _, b := range l.of(action) {
+		b.limit.AllowN(now, max(0, int(b.limit.TokensAt(now))))
+		full := rate.Limit(b.PerSecond)
+		b.limit.SetLimitAt(now, max(b.limit.Limit()/2, full*leastShare))
+		b.since = now
+	}
+}
+
+// recover gives a lowered limit back what time has earned it.
+func (l *Limiter) recover(b *bucket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	full, now := rate.Limit(b.PerSecond), l.now()
+	for b.limit.Limit() < full && now.Sub(b.since) >= recovery {
+		b.since = b.since.Add(recovery)
+		b.limit.SetLimitAt(now, min(b.limit.Limit()*2, full))
+	}
+}
+
+// of are the buckets that an action takes from.
+func (l *Limiter) of(action string) []*bucket {
+	var found []*bucket
+	var rest *bucket
+	for _, b := range l.buckets {
+		switch {
+		case slices.Contains(b.Actions, action):
+			found = append(found, b)
+		case len(b.Actions) == 0:
+			rest = b
+		}
+	}
+	if found == nil {
+		found = append(found, rest)
+	}
+	return found
+}

@@ -1,0 +1,64 @@
+package ec2
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// StartMachine implements reconciler.Cloud.
+func (c *Cloud) StartMachine(ctx context.Context, machine string) error {
+	if err := checkID(instancePattern, "a machine", machine); err != nil {
+		return err
+	}
+	in := &sdk.StartInstancesInput{InstanceIds: []string{machine}}
+	_, err := call(ctx, c, "StartInstances", 1, "start machine "+machine, c.opts.Client.StartInstances, in)
+	return err
+}
+
+// TerminateMachine implements reconciler.Cloud. One that is not there is gone
+// already; after a launch, when listings lag, the ledger's slot keeps its place and
+// the stray is reported.
+func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
+	if err := checkID(instancePattern, "a machine", machine); err != nil {
+		return err
+	}
+	err := c.labelFirst(ctx, machine)
+	if KindOf(err) == NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
+	_, err = call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
+	if KindOf(err) == NotFound {
+		return nil
+	}
+	return err
+}
+
+// instance looks at one machine of the fleet.
+func (c *Cloud) instance(ctx context.Context, id string) (types.Instance, error) {
+	doing := "look at machine " + id
+	in := &sdk.DescribeInstancesInput{InstanceIds: []string{id}}
+	out, err := call(ctx, c, "DescribeInstances", 0, doing, c.opts.Client.DescribeInstances, in)
+	if err != nil {
+		return types.Instance{}, err
+	}
+	for _, r := range out.Reservations {
+		for _, i := range r.Instances {
+			if aws.ToString(i.InstanceId) != id {
+				continue
+			}
+			if !c.isOurs(i.Tags) {
+				return i, fmt.Errorf("machine %s: %w", id, errForeign)
+			}
+			return i, nil
+		}
+	}
+	return types.Instance{}, &Error{Kind: NotFound, Doing: doing, Err: errAbsent}
+}
