@@ -15,11 +15,11 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test check bench generate clean
+.PHONY: help demo build programs test conformance check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## build, then run a fleet of three databases here (Ctrl-C stops it, make demo resumes)
 	@$(BIN)/mainstay up
@@ -45,6 +45,9 @@ $(OLD): tools/older/go.mod tools/older/go.sum
 
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
+
+conformance: ## run the cloud on EC2 against moto (needs python3; installs moto into build/venv)
+	@GO="$(GO)" TAGS="$(TAGS)" sh tools/conformance.sh
 
 check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/check.sh

@@ -29,7 +29,8 @@ func (c *Cloud) AttachVolume(ctx context.Context, volume, machine string) error 
 		if to == machine && at.State != types.VolumeAttachmentStateDetaching {
 			return nil
 		}
-		return fmt.Errorf("volume %s is attached to machine %s (%s); detach it there first: %w", volume, to, at.State, reconciler.ErrConflict)
+		return fmt.Errorf("volume %s cannot be attached to machine %s: it is at machine %s (%s); detach it there first: %w",
+			volume, machine, to, at.State, reconciler.ErrConflict)
 	}
 	i, err := c.instance(ctx, machine)
 	if err != nil {

@@ -1,0 +1,128 @@
+package ec2_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/uuid"
+
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/reconciler/porttest"
+)
+
+const (
+	region = "eu-west-1"
+	zone   = "eu-west-1a"
+)
+
+// A world is moto behind the proxy that makes it answer like AWS.
+type world struct {
+	proxy   *proxy
+	client  *sdk.Client
+	sts     *sts.Client
+	subnet  string
+	ami     string
+	limiter *ec2.Limiter
+}
+
+// newWorld opens moto, which make conformance starts.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	endpoint := os.Getenv("MAINSTAY_TEST_MOTO")
+	if endpoint == "" {
+		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
+	}
+	p := newProxy(t, endpoint)
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	cfg := aws.Config{
+		Region: region, BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}
+	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: ec2.NewLimiter()}
+	w.find(t)
+	return w
+}
+
+// find looks up what a person would write into the configuration.
+func (w *world) find(t *testing.T) {
+	t.Helper()
+	subnets, err := w.client.DescribeSubnets(t.Context(), &sdk.DescribeSubnetsInput{
+		Filters: []types.Filter{{Name: aws.String("availability-zone"), Values: []string{zone}}},
+	})
+	if err != nil || len(subnets.Subnets) == 0 {
+		t.Fatalf("moto has no subnet in %s: %v", zone, err)
+	}
+	w.subnet = aws.ToString(subnets.Subnets[0].SubnetId)
+	images, err := w.client.DescribeImages(t.Context(), &sdk.DescribeImagesInput{Owners: []string{"amazon"}})
+	if err != nil || len(images.Images) == 0 {
+		t.Fatalf("moto has no image: %v", err)
+	}
+	w.ami = aws.ToString(images.Images[0].ImageId)
+}
+
+func (w *world) open(t *testing.T, fleet string) *ec2.Cloud {
+	t.Helper()
+	c, err := ec2.New(ec2.Options{
+		Client: w.client, Accounts: w.sts, Region: region, Fleet: fleet, AMI: w.ami, Limiter: w.limiter,
+		Subnets: map[string]string{zone: w.subnet}, UserData: "#cloud-config\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) harness() porttest.Harness {
+	fleet := uuid.NewString()
+	return porttest.Harness{
+		Open:     func(t *testing.T) reconciler.Cloud { return w.open(t, fleet) },
+		Shape:    plan.Shape{Zone: zone, InstanceType: "t3.small"},
+		Volume:   plan.VolumeSpec{Type: "gp3", GB: 10, IOPS: 3000, MiBps: 125},
+		Patience: 30 * time.Second,
+		Halt: func(t *testing.T, machine string) {
+			if _, err := w.client.StopInstances(t.Context(), &sdk.StopInstancesInput{InstanceIds: []string{machine}}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		UnknownMachine: "i-0123456789abcdef0", UnknownVolume: "vol-0123456789abcdef0",
+	}
+}
+
+// TestConformance runs the suite of all clouds. EC2 does not tell whether a
+// volume is written to, so that one test is skipped.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	t.Cleanup(func() { t.Log("requests of the suite: " + w.proxy.counts()) })
+	porttest.Run(t, func(*testing.T) porttest.Harness { return w.harness() })
+}
+
+// counts are the requests by action, most first.
+func (p *proxy) counts() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var actions []string
+	total := 0
+	for action, n := range p.requests {
+		actions = append(actions, action)
+		total += n
+	}
+	slices.SortFunc(actions, func(a, b string) int { return p.requests[b] - p.requests[a] })
+	for i, action := range actions {
+		actions[i] = fmt.Sprintf("%s %d", action, p.requests[action])
+	}
+	return fmt.Sprintf("%d in all: %s", total, strings.Join(actions, ", "))
+}
