@@ -11,10 +11,12 @@
 // Whose a volume is stands in its own tags, because EC2 forgets which machine a
 // volume had once the machine is gone. A launch of one machine sets them at once.
 // A launch of several is one request with the same tags for all, so the owners
-// stand on the machines as a list by index, and each volume is labelled as soon
-// as it is seen: after the launch, or by Observe when the launch was cut off.
-// Until then Observe reads the owner off the machine that has the volume, and
-// nothing that would part the two is done before the label is there.
+// stand on each machine as a list by index. Machine and volume are labelled as
+// soon as both are seen: after the launch, or by Observe when that was cut off.
+// Then the lists go, which are long. Until then Observe reads the owner off the
+// machine that has the volume, and nothing parts the two before the label is
+// there. That is one CreateTags for each machine: EC2 takes no different tags in
+// one request, and its limit on tags is far wider than that on launches.
 //
 // It does not know whether a database writes to a volume: EC2 does not either.
 // It sends no secret anywhere, and does not speak with agents.
@@ -48,13 +50,19 @@ type Volumes interface {
 	DetachVolume(context.Context, *sdk.DetachVolumeInput, ...func(*sdk.Options)) (*sdk.DetachVolumeOutput, error)
 	ModifyVolume(context.Context, *sdk.ModifyVolumeInput, ...func(*sdk.Options)) (*sdk.ModifyVolumeOutput, error)
 	DeleteVolume(context.Context, *sdk.DeleteVolumeInput, ...func(*sdk.Options)) (*sdk.DeleteVolumeOutput, error)
+}
+
+// Tags is what is asked of EC2 about tags.
+type Tags interface {
 	CreateTags(context.Context, *sdk.CreateTagsInput, ...func(*sdk.Options)) (*sdk.CreateTagsOutput, error)
+	DeleteTags(context.Context, *sdk.DeleteTagsInput, ...func(*sdk.Options)) (*sdk.DeleteTagsOutput, error)
 }
 
 // A Client is all that is asked of EC2. The SDK's client is one.
 type Client interface {
 	Machines
 	Volumes
+	Tags
 }
 
 // Accounts tells whose credentials are used. The SDK's client of STS is one.

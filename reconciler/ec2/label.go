@@ -3,44 +3,70 @@ package ec2
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
-// A label is an owner to be written on a volume.
+// A label is an owner to be written on a machine and the volumes it was launched
+// with, in one request.
 type label struct {
-	volume string
-	owner  owner
+	resources []string
+	owner     owner
 }
 
-// label writes owners on their volumes: the same tags again change nothing.
+// label writes owners where they belong: the same tags again change nothing.
 func (c *Cloud) label(ctx context.Context, labels []label) error {
 	for _, l := range labels {
-		in := &sdk.CreateTagsInput{Resources: []string{l.volume}, Tags: l.owner.tags()}
-		if _, err := call(ctx, c, "CreateTags", 0, "label volume "+l.volume, c.opts.Client.CreateTags, in); err != nil {
+		in := &sdk.CreateTagsInput{Resources: l.resources, Tags: l.owner.tags()}
+		doing := "label " + strings.Join(l.resources, " and ")
+		if _, err := call(ctx, c, "CreateTags", 0, doing, c.opts.Client.CreateTags, in); err != nil {
 			return err // the rest would likely fail alike, and is not urgent
 		}
 	}
 	return nil
 }
 
+// unlist takes the lists of owners off machines that are labelled: they are long,
+// and every listing would carry them.
+func (c *Cloud) unlist(ctx context.Context, machines []string) error {
+	var keys []types.Tag
+	for n := range maxOwnerTags {
+		keys = append(keys, types.Tag{Key: aws.String(ownersTag + strconv.Itoa(n))})
+	}
+	for part := range slices.Chunk(machines, maxUntag) {
+		in := &sdk.DeleteTagsInput{Resources: part, Tags: keys}
+		if _, err := call(ctx, c, "DeleteTags", 0, "take lists of owners off machines", c.opts.Client.DeleteTags, in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxUntag is how many machines one request takes tags off.
+const maxUntag = 500
+
 // A survey puts listed machines and volumes together.
 type survey struct {
 	machines map[string]types.Instance
-	labels   []label
-	unknown  string          // a volume whose owner stands on a machine that is not listed
-	settled  map[string]bool // machines that can go without a volume losing its owner
+	settled  map[string]bool     // machines that can go without a volume losing its owner
+	known    map[string]bool     // machines that have a labelled volume
+	born     map[string][]string // volumes without a label, by the machine they were launched with
+	unknown  string              // a volume whose owner stands on a machine that is not listed
 }
 
 func newSurvey(machines map[string]types.Instance) *survey {
-	s := &survey{machines: machines, settled: make(map[string]bool, len(machines))}
+	s := &survey{machines: machines, settled: make(map[string]bool, len(machines)), known: make(map[string]bool), born: make(map[string][]string)}
 	for id, i := range machines {
-		// Launched alone, its volume was born with the label.
 		_, s.settled[id] = ownerOf(i.Tags)
 	}
 	return s
@@ -60,13 +86,54 @@ func (s *survey) volume(v types.Volume) (plan.Volume, bool) {
 	switch {
 	case at == nil:
 	case labelled:
-		s.settled[seen.AttachedTo] = true
+		s.known[seen.AttachedTo] = true
 	default:
 		o = s.infer(v, seen.AttachedTo)
 	}
 	seen.Deployment, seen.Ordinal = o.deployment, o.ordinal
 	return seen, true
 }
+
+// labels are those that can be written: a machine is labelled with its volume, or
+// when it is sure to have none, so that its label tells of both. A machine that
+// was just ended by hand still has its volume for a moment.
+func (s *survey) labels() []label {
+	var labels []label
+	for _, id := range slices.Sorted(maps.Keys(s.machines)) {
+		i := s.machines[id]
+		o, ok := indexOwner(i)
+		if !ok {
+			continue
+		}
+		if len(s.born[id]) > 0 || !s.settled[id] && !hasEnded(i) && (s.known[id] || isBare(i)) {
+			labels = append(labels, label{append(slices.Clone(s.born[id]), id), o})
+		}
+	}
+	return labels
+}
+
+// listed are labelled machines that still carry the list of owners.
+func (s *survey) listed() []string {
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(s.machines)) {
+		if i := s.machines[id]; s.settled[id] && len(s.born[id]) == 0 && !hasEnded(i) && tagOf(i.Tags, ownersTag+"0") != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func indexOwner(i types.Instance) (owner, bool) {
+	return ownerByIndex(i.Tags, int(aws.ToInt32(i.AmiLaunchIndex)))
+}
+
+// isBare tells a machine that was launched without a data volume: it runs, and of
+// the volumes that it has by then none is one.
+func isBare(i types.Instance) bool {
+	return stateOf(i) == plan.MachineRunning && len(i.BlockDeviceMappings) > 0 && dataVolumeOf(i) == ""
+}
+
+func hasEnded(i types.Instance) bool { return stateOf(i) == plan.MachineTerminated }
 
 // isRoot tells the volume of a machine's system, which carries the tags of its
 // launch like the data volume: it is made of the AMI's snapshot, data of nothing.
@@ -84,9 +151,9 @@ func (s *survey) infer(v types.Volume, machine string) owner {
 	if tagOf(v.Tags, tokenTag) != aws.ToString(i.ClientToken) {
 		return owner{} // attached by somebody later
 	}
-	o, ok := ownerByIndex(i.Tags, int(aws.ToInt32(i.AmiLaunchIndex)))
+	o, ok := indexOwner(i)
 	if ok {
-		s.labels = append(s.labels, label{aws.ToString(v.VolumeId), o})
+		s.born[machine] = append(s.born[machine], aws.ToString(v.VolumeId))
 	}
 	return o
 }
@@ -107,7 +174,7 @@ func (c *Cloud) labelFirst(ctx context.Context, machine string) error {
 		return nil
 	}
 	i, err := c.instance(ctx, machine)
-	if err != nil {
+	if err != nil || hasEnded(i) {
 		return err
 	}
 	volumes, err := c.volumes(ctx, types.Filter{Name: aws.String("attachment.instance-id"), Values: []string{machine}})
@@ -120,7 +187,11 @@ func (c *Cloud) labelFirst(ctx context.Context, machine string) error {
 			s.volume(v)
 		}
 	}
-	return c.label(ctx, s.labels)
+	labels := s.labels()
+	if _, listed := indexOwner(i); listed && !s.settled[machine] && len(labels) == 0 {
+		return fmt.Errorf("machine %s is not listed with its volume yet, which would forget whose it is: %w", machine, reconciler.ErrConflict)
+	}
+	return c.label(ctx, labels)
 }
 
 var errForeign = errors.New("it does not carry the fleet's tag, so it is left alone")

@@ -176,8 +176,8 @@ func (c *Cloud) answer(ctx context.Context, batch []plan.Action, made []types.In
 			continue
 		}
 		machines = append(machines, c.machine(made[at]))
-		if volume := dataVolumeOf(made[at]); volume != "" && a.Shape.Volume != nil && sizeOf(batch) > 1 {
-			labels = append(labels, label{volume, ownerIn(a)})
+		if l, ok := labelFor(a, made[at]); ok && sizeOf(batch) > 1 {
+			labels = append(labels, l)
 		}
 	}
 	if err := c.label(ctx, labels); err != nil {
@@ -186,11 +186,24 @@ func (c *Cloud) answer(ctx context.Context, batch []plan.Action, made []types.In
 	return machines
 }
 
+// labelFor is the label of a machine just made, once its volume is known. One that
+// is labelled, or has ended, needs none.
+func labelFor(a plan.Action, i types.Instance) (label, bool) {
+	l := label{resources: []string{aws.ToString(i.InstanceId)}, owner: ownerIn(a)}
+	if _, done := ownerOf(i.Tags); done || hasEnded(i) {
+		return l, false
+	}
+	if a.Shape.Volume != nil {
+		l.resources = append([]string{dataVolumeOf(i)}, l.resources...)
+	}
+	return l, l.resources[0] != ""
+}
+
 // launchedBefore answers a launch whose token AWS knows with other parameters: the
 // options changed since, or only some of its machines are asked for again. What
 // that launch made is listed; the listing has to be old enough to be whole.
 func (c *Cloud) launchedBefore(ctx context.Context, batch []plan.Action, mismatch error) ([]plan.Machine, error) {
-	made, err := c.instances(ctx, types.Filter{Name: aws.String("client-token"), Values: []string{batch[0].Token}})
+	made, err := c.instances(ctx, c.ours(), tagged(tokenTag, batch[0].Token))
 	if err != nil {
 		return nil, errors.Join(mismatch, err)
 	}

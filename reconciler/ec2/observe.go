@@ -44,13 +44,21 @@ func (c *Cloud) Observe(ctx context.Context) plan.Inventory {
 		// Its owner must not be taken for one without a volume.
 		inv.Gaps.Volumes = "whose volume " + s.unknown + " is stands on a machine that was not listed: " + inv.Gaps.Machines
 	}
-	if err := c.label(ctx, s.labels); err != nil {
-		c.log.Warn("volumes not labelled yet; the next listing does it", "err", err)
+	if err := c.settle(ctx, s); err != nil {
+		c.log.Warn("not everything is labelled yet; the next listing does it", "err", err)
 	}
 	if inv.Gaps == (plan.Gaps{}) {
 		c.remember(s.settled)
 	}
 	return inv
+}
+
+// settle completes the labels of launches.
+func (c *Cloud) settle(ctx context.Context, s *survey) error {
+	if err := c.label(ctx, s.labels()); err != nil {
+		return err
+	}
+	return c.unlist(ctx, s.listed())
 }
 
 func reason(err error) string {
@@ -61,14 +69,16 @@ func reason(err error) string {
 }
 
 // ours is the filter for what carries the fleet's tag.
-func (c *Cloud) ours() types.Filter {
-	return types.Filter{Name: aws.String("tag:" + fleetTag), Values: []string{c.opts.Fleet}}
+func (c *Cloud) ours() types.Filter { return tagged(fleetTag, c.opts.Fleet) }
+
+func tagged(key, value string) types.Filter {
+	return types.Filter{Name: aws.String("tag:" + key), Values: []string{value}}
 }
 
-// instances lists all that pass the filter. With an error, those that were seen.
-func (c *Cloud) instances(ctx context.Context, filter types.Filter) ([]types.Instance, error) {
+// instances lists all that pass the filters. With an error, those that were seen.
+func (c *Cloud) instances(ctx context.Context, filters ...types.Filter) ([]types.Instance, error) {
 	var all []types.Instance
-	in := &sdk.DescribeInstancesInput{Filters: []types.Filter{filter}, MaxResults: aws.Int32(pageSize)}
+	in := &sdk.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(pageSize)}
 	for {
 		out, err := call(ctx, c, "DescribeInstances", 0, "list machines", c.opts.Client.DescribeInstances, in)
 		if err != nil {
@@ -114,10 +124,7 @@ var states = map[types.InstanceStateName]plan.MachineState{
 func (c *Cloud) machine(i types.Instance) plan.Machine {
 	m := plan.Machine{
 		ID: aws.ToString(i.InstanceId), Token: aws.ToString(i.ClientToken), Index: int(aws.ToInt32(i.AmiLaunchIndex)),
-		State: plan.MachinePending, InstanceType: string(i.InstanceType), Host: aws.ToString(i.PrivateIpAddress),
-	}
-	if i.State != nil && states[i.State.Name] != "" {
-		m.State = states[i.State.Name]
+		State: stateOf(i), InstanceType: string(i.InstanceType), Host: aws.ToString(i.PrivateIpAddress),
 	}
 	if i.Placement != nil {
 		m.Zone = aws.ToString(i.Placement.AvailabilityZone)
@@ -126,6 +133,13 @@ func (c *Cloud) machine(i types.Instance) plan.Machine {
 		m.AgentAddress = net.JoinHostPort(m.Host, strconv.Itoa(c.opts.AgentPort))
 	}
 	return m
+}
+
+func stateOf(i types.Instance) plan.MachineState {
+	if i.State == nil || states[i.State.Name] == "" {
+		return plan.MachinePending
+	}
+	return states[i.State.Name]
 }
 
 // dataVolumeOf is the volume an instance was launched with, as far as it is known.

@@ -39,6 +39,7 @@ type fault struct {
 	status int
 	code   string
 	after  bool // moto does as it is asked all the same
+	more   bool // moto's answer, as the first page of two
 }
 
 func newProxy(t *testing.T, endpoint string) *proxy {
@@ -83,13 +84,17 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f = p.fault(action, form)
 	}
 	p.mu.Unlock()
-	if f != nil && !f.after {
+	if f != nil && !f.after && !f.more {
 		replay(w, refusal(f.status, f.code))
 		return
 	}
 	answer := p.forward(action, r, form)
-	if f != nil {
+	if f != nil && f.after {
 		answer = refusal(f.status, f.code)
+	} else if f != nil {
+		end := "</" + action + "Response>"
+		page := strings.Replace(answer.Body.String(), end, "<nextToken>second</nextToken>"+end, 1)
+		answer.Body = bytes.NewBufferString(page)
 	}
 	replay(w, answer)
 }
