@@ -28,7 +28,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -94,9 +93,7 @@ type Cloud struct {
 	opts    Options
 	limiter *Limiter
 	log     *slog.Logger
-
-	mu       sync.Mutex
-	labelled map[string]bool // machines of the last listing whose volumes need no label
+	memory  *memory
 }
 
 var (
@@ -118,7 +115,7 @@ func New(opts Options) (*Cloud, error) {
 	if len(missing) > 0 {
 		return nil, errors.Join(missing...)
 	}
-	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, labelled: make(map[string]bool)}
+	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory()}
 	if c.opts.AgentPort == 0 {
 		c.opts.AgentPort = defaultAgentPort
 	}

@@ -158,9 +158,11 @@ func TestLaunchInParts(t *testing.T) {
 	f := newFleet(t)
 	actions := batch(3)
 	first := f.launch(t, actions)
-	part, err := f.Launch(t.Context(), actions[1:2])
-	if err != nil || len(part) != 1 || part[0].ID != first[1].ID {
-		t.Errorf("asking for index 1 again gave %+v (%v), want %s", part, err, first[1].ID)
+	for name, c := range map[string]*ec2.Cloud{"the same process": f.Cloud, "another process": f.open(t, f.name)} {
+		part, err := c.Launch(t.Context(), actions[1:2])
+		if err != nil || len(part) != 1 || part[0].ID != first[1].ID {
+			t.Errorf("%s: asking for index 1 again gave %+v (%v), want %s", name, part, err, first[1].ID)
+		}
 	}
 	newer, err := ec2.New(ec2.Options{Client: f.client, Accounts: f.sts, Region: region, Fleet: f.name, AMI: f.ami,
 		Subnets: map[string]string{zone: f.subnet}, UserData: "newer"})
@@ -180,6 +182,21 @@ func TestLaunchInParts(t *testing.T) {
 	if n := len(f.whole(t).Machines); n != 3 {
 		t.Errorf("%d machines, want 3", n)
 	}
+}
+
+// TestPartFirst: the whole batch found no capacity, and the part that was tried
+// again first makes the machines of all. None of their volumes is without an owner.
+func TestPartFirst(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	actions := batch(3)
+	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InternalError"}))
+	if _, err := f.Launch(t.Context(), actions); err == nil {
+		t.Fatal("the first launch did not fail")
+	}
+	f.proxy.failing(nil)
+	f.launch(t, actions[2:])
+	f.owned(t, actions)
 }
 
 // TestPages: a listing takes several requests; one that fails is a gap, and what

@@ -57,6 +57,7 @@ const maxUntag = 500
 
 // A survey puts listed machines and volumes together.
 type survey struct {
+	memory   *memory
 	machines map[string]types.Instance
 	settled  map[string]bool     // machines that can go without a volume losing its owner
 	known    map[string]bool     // machines that have a labelled volume
@@ -64,8 +65,8 @@ type survey struct {
 	unknown  string              // a volume whose owner stands on a machine that is not listed
 }
 
-func newSurvey(machines map[string]types.Instance) *survey {
-	s := &survey{machines: machines, settled: make(map[string]bool, len(machines)), known: make(map[string]bool), born: make(map[string][]string)}
+func (c *Cloud) survey(machines map[string]types.Instance) *survey {
+	s := &survey{memory: c.memory, machines: machines, settled: make(map[string]bool, len(machines)), known: make(map[string]bool), born: make(map[string][]string)}
 	for id, i := range machines {
 		_, s.settled[id] = ownerOf(i.Tags)
 	}
@@ -101,7 +102,7 @@ func (s *survey) labels() []label {
 	var labels []label
 	for _, id := range slices.Sorted(maps.Keys(s.machines)) {
 		i := s.machines[id]
-		o, ok := indexOwner(i)
+		o, ok := s.ownerOf(i)
 		if !ok {
 			continue
 		}
@@ -123,8 +124,13 @@ func (s *survey) listed() []string {
 	return ids
 }
 
-func indexOwner(i types.Instance) (owner, bool) {
-	return ownerByIndex(i.Tags, int(aws.ToInt32(i.AmiLaunchIndex)))
+// ownerOf is who a machine was launched for.
+func (s *survey) ownerOf(i types.Instance) (owner, bool) {
+	index := int(aws.ToInt32(i.AmiLaunchIndex))
+	if o, ok := ownerByIndex(i.Tags, index); ok {
+		return o, true
+	}
+	return s.memory.owner(aws.ToString(i.ClientToken), index)
 }
 
 // isBare tells a machine that was launched without a data volume: it runs, and of
@@ -151,26 +157,17 @@ func (s *survey) infer(v types.Volume, machine string) owner {
 	if tagOf(v.Tags, tokenTag) != aws.ToString(i.ClientToken) {
 		return owner{} // attached by somebody later
 	}
-	o, ok := indexOwner(i)
+	o, ok := s.ownerOf(i)
 	if ok {
 		s.born[machine] = append(s.born[machine], aws.ToString(v.VolumeId))
 	}
 	return o
 }
 
-func (c *Cloud) remember(settled map[string]bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.labelled = settled
-}
-
 // labelFirst makes sure, before a machine and its volumes are parted, that each of
 // them says itself whose it is. It also refuses machines that are not the fleet's.
 func (c *Cloud) labelFirst(ctx context.Context, machine string) error {
-	c.mu.Lock()
-	done := c.labelled[machine]
-	c.mu.Unlock()
-	if done {
+	if c.memory.isLabelled(machine) {
 		return nil
 	}
 	i, err := c.instance(ctx, machine)
@@ -181,14 +178,14 @@ func (c *Cloud) labelFirst(ctx context.Context, machine string) error {
 	if err != nil {
 		return err
 	}
-	s := newSurvey(map[string]types.Instance{machine: i})
+	s := c.survey(map[string]types.Instance{machine: i})
 	for _, v := range volumes {
 		if c.isOurs(v.Tags) {
 			s.volume(v)
 		}
 	}
 	labels := s.labels()
-	if _, listed := indexOwner(i); listed && !s.settled[machine] && len(labels) == 0 {
+	if _, owned := s.ownerOf(i); owned && !s.settled[machine] && len(labels) == 0 {
 		return fmt.Errorf("machine %s is not listed with its volume yet, which would forget whose it is: %w", machine, reconciler.ErrConflict)
 	}
 	return c.label(ctx, labels)

@@ -44,7 +44,7 @@ func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine
 	if err != nil {
 		return nil, err
 	}
-	return c.answer(ctx, batch, c.refreshed(ctx, out.Instances)), nil
+	return c.answer(ctx, batch, c.refreshed(ctx, token, out.Instances)), nil
 }
 
 // checkBatch refuses what no planner should send: a token must mean one thing.
@@ -127,7 +127,7 @@ func (c *Cloud) launchTags(batch []plan.Action, count int) (machine, volume []ty
 		both := append(common, ownerIn(batch[0]).tags()...)
 		return both, both, nil
 	}
-	owners, err := ownerTags(batch)
+	owners, err := ownerTags(batch[0].Token, c.memory.asked(batch))
 	return slices.Concat(common, owners), common, err
 }
 
@@ -148,16 +148,13 @@ func volumeRequest(v *plan.VolumeSpec) *types.EbsBlockDevice {
 // refreshed looks at machines again: a repeated launch is answered as the first
 // was, and a fresh one does not name its volumes yet. Where a listing lags, the
 // answer itself stands.
-func (c *Cloud) refreshed(ctx context.Context, made []types.Instance) []types.Instance {
-	ids := make([]string, len(made))
-	for i, m := range made {
-		ids[i] = aws.ToString(m.InstanceId)
-	}
-	seen, err := c.instances(ctx, types.Filter{Name: aws.String("instance-id"), Values: ids})
+func (c *Cloud) refreshed(ctx context.Context, token string, made []types.Instance) []types.Instance {
+	seen, err := c.instances(ctx, c.ours(), tagged(tokenTag, token))
 	if err != nil {
-		c.log.Debug("launched machines could not be looked at", "err", err)
+		c.log.Debug("launched machines could not be looked at", "token", token, "err", err)
 	}
-	for i, id := range ids {
+	for i, m := range made {
+		id := aws.ToString(m.InstanceId)
 		if at := slices.IndexFunc(seen, func(m types.Instance) bool { return aws.ToString(m.InstanceId) == id }); at >= 0 {
 			made[i] = seen[at]
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 func testCloud() *Cloud {
-	return &Cloud{opts: Options{Fleet: "acme", AMI: "ami-1", Subnets: map[string]string{"a": "subnet-a"},
+	return &Cloud{memory: newMemory(), opts: Options{Fleet: "acme", AMI: "ami-1", Subnets: map[string]string{"a": "subnet-a"},
 		SecurityGroups: []string{"sg-1"}, InstanceProfile: "machine", UserData: "#!"}}
 }
 
@@ -74,9 +74,20 @@ func TestRequestIsRepeated(t *testing.T) {
 		types.Tag{}, types.InstanceMetadataOptionsRequest{}, types.IamInstanceProfileSpecification{})); d != "" {
 		t.Errorf("the repeated request differs: %s", d)
 	}
-	part, err := testCloud().request(batchOf(2, 1))
-	if err != nil || *part.MaxCount != 2 {
-		t.Errorf("a part of the batch asks for %d machines, the batch for 2 (%v)", *part.MaxCount, err)
+	// One process repeats a part as the whole; another knows the part alone.
+	c := testCloud()
+	if _, err := c.request(batchOf(2, 0, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*Cloud{"same process": c, "another": testCloud()} {
+		part, err := c.request(batchOf(2, 1))
+		if err != nil || *part.MaxCount != 2 {
+			t.Errorf("%s: a part of the batch asks for %d machines, the batch for 2 (%v)", name, *part.MaxCount, err)
+		}
+		_, listed := ownerByIndex(part.TagSpecifications[0].Tags, 0)
+		if listed != (name == "same process") {
+			t.Errorf("%s: the other part's owner is named: %t", name, listed)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *Cloud) Observe(ctx context.Context) plan.Inventory {
 		byID[aws.ToString(i.InstanceId)] = i
 		inv.Machines = append(inv.Machines, c.machine(i))
 	}
-	s := newSurvey(byID)
+	s := c.survey(byID)
 	for _, v := range volumes {
 		if v, ok := s.volume(v); ok {
 			inv.Volumes = append(inv.Volumes, v)
@@ -48,7 +48,7 @@ func (c *Cloud) Observe(ctx context.Context) plan.Inventory {
 		c.log.Warn("not everything is labelled yet; the next listing does it", "err", err)
 	}
 	if inv.Gaps == (plan.Gaps{}) {
-		c.remember(s.settled)
+		c.memory.remember(s.settled)
 	}
 	return inv
 }

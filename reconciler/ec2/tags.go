@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,10 +67,10 @@ func ownerOf(tags []types.Tag) (owner, bool) {
 
 // ownerTags lists the owners of machines that are launched together, each as
 // index=deployment/ordinal, in as few tags as hold them.
-func ownerTags(batch []plan.Action) ([]types.Tag, error) {
+func ownerTags(token string, owners map[int]owner) ([]types.Tag, error) {
 	var values []string
-	for _, a := range batch {
-		item := fmt.Sprintf("%d=%s", a.Index, ownerIn(a))
+	for _, index := range slices.Sorted(maps.Keys(owners)) {
+		item := fmt.Sprintf("%d=%s", index, owners[index])
 		if last := len(values) - 1; last >= 0 && len(values[last])+1+len(item) <= maxTagValue {
 			values[last] += " " + item
 		} else {
@@ -76,7 +78,7 @@ func ownerTags(batch []plan.Action) ([]types.Tag, error) {
 		}
 	}
 	if len(values) > maxOwnerTags {
-		return nil, fmt.Errorf("the launch with token %s is for %d machines, more than tags can name owners of; launch fewer at once", batch[0].Token, len(batch))
+		return nil, fmt.Errorf("the launch with token %s is for %d machines, more than tags can name owners of; launch fewer at once", token, len(owners))
 	}
 	tags := make([]types.Tag, len(values))
 	for i, v := range values {
