@@ -90,10 +90,11 @@ const defaultAgentPort = 7700
 
 // A Cloud is a reconciler.Cloud in an account and region. Safe for concurrent use.
 type Cloud struct {
-	opts    Options
-	limiter *Limiter
-	log     *slog.Logger
-	memory  *memory
+	opts      Options
+	limiter   *Limiter
+	log       *slog.Logger
+	memory    *memory
+	shortages *shortages
 }
 
 var (
@@ -115,7 +116,7 @@ func New(opts Options) (*Cloud, error) {
 	if len(missing) > 0 {
 		return nil, errors.Join(missing...)
 	}
-	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory()}
+	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory(), shortages: newShortages()}
 	if c.opts.AgentPort == 0 {
 		c.opts.AgentPort = defaultAgentPort
 	}

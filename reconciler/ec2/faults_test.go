@@ -184,7 +184,7 @@ func TestLaunchInParts(t *testing.T) {
 	}
 }
 
-// TestPartFirst: the whole batch found no capacity, and the part that was tried
+// TestPartFirst: the whole batch failed, and the part that was tried
 // again first makes the machines of all. None of their volumes is without an owner.
 func TestPartFirst(t *testing.T) {
 	t.Parallel()
@@ -197,6 +197,26 @@ func TestPartFirst(t *testing.T) {
 	f.proxy.failing(nil)
 	f.launch(t, actions[2:])
 	f.owned(t, actions)
+}
+
+// TestShortage: a type of machine that a zone has none of is not asked for again at
+// once, by any deployment; others are.
+func TestShortage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InsufficientInstanceCapacity"}))
+	for range 3 {
+		if _, err := f.Launch(t.Context(), batch(1)); ec2.KindOf(err) != ec2.NoCapacity {
+			t.Fatalf("error %v, want no capacity", err)
+		}
+	}
+	if n := f.proxy.count("RunInstances"); n != 1 {
+		t.Errorf("asked %d times for what there is none of", n)
+	}
+	f.proxy.failing(nil)
+	other := batch(1)
+	other[0].Shape.InstanceType = "t3.large"
+	f.launch(t, other)
 }
 
 // TestPages: a listing takes several requests; one that fails is a gap, and what

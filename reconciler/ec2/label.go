@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -24,16 +25,27 @@ type label struct {
 	owner     owner
 }
 
+const (
+	// labelsAtOnce are the requests side by side: each takes EC2 a moment.
+	labelsAtOnce = 8
+	// labelsPerLook keeps a listing from waiting for labels. Those of a launch that was
+	// cut off are not urgent: the owner is read off the machine meanwhile.
+	labelsPerLook = 25
+)
+
 // label writes owners where they belong: the same tags again change nothing.
 func (c *Cloud) label(ctx context.Context, labels []label) error {
+	group, ctx := errgroup.WithContext(ctx) // after one failure the rest would likely fail alike
+	group.SetLimit(labelsAtOnce)
 	for _, l := range labels {
-		in := &sdk.CreateTagsInput{Resources: l.resources, Tags: l.owner.tags()}
-		doing := "label " + strings.Join(l.resources, " and ")
-		if _, err := call(ctx, c, "CreateTags", 0, doing, c.opts.Client.CreateTags, in); err != nil {
-			return err // the rest would likely fail alike, and is not urgent
-		}
+		group.Go(func() error {
+			in := &sdk.CreateTagsInput{Resources: l.resources, Tags: l.owner.tags()}
+			doing := "label " + strings.Join(l.resources, " and ")
+			_, err := call(ctx, c, "CreateTags", 0, doing, c.opts.Client.CreateTags, in)
+			return err
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // unlist takes the lists of owners off machines that are labelled: they are long,

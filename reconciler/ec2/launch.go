@@ -37,7 +37,11 @@ func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine
 		return nil, err
 	}
 	token := batch[0].Token
+	if err := c.shortages.check(batch[0].Shape); err != nil {
+		return nil, err
+	}
 	out, err := call(ctx, c, "RunInstances", int(*in.MaxCount), "launch machines with token "+token, c.opts.Client.RunInstances, in)
+	c.shortages.learn(batch[0].Shape, err)
 	if KindOf(err) == Mismatch {
 		return c.launchedBefore(ctx, batch, err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func testCloud() *Cloud {
-	return &Cloud{memory: newMemory(), opts: Options{Fleet: "acme", AMI: "ami-1", Subnets: map[string]string{"a": "subnet-a"},
+	return &Cloud{memory: newMemory(), shortages: newShortages(), opts: Options{Fleet: "acme", AMI: "ami-1", Subnets: map[string]string{"a": "subnet-a"},
 		SecurityGroups: []string{"sg-1"}, InstanceProfile: "machine", UserData: "#!"}}
 }
 

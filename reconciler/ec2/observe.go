@@ -53,9 +53,10 @@ func (c *Cloud) Observe(ctx context.Context) plan.Inventory {
 	return inv
 }
 
-// settle completes the labels of launches.
+// settle completes the labels of launches, a few with each listing.
 func (c *Cloud) settle(ctx context.Context, s *survey) error {
-	if err := c.label(ctx, s.labels()); err != nil {
+	labels := s.labels()
+	if err := c.label(ctx, labels[:min(len(labels), labelsPerLook)]); err != nil {
 		return err
 	}
 	return c.unlist(ctx, s.listed())
