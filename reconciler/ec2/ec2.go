@@ -105,12 +105,15 @@ var (
 // New returns the cloud of a fleet. It asks AWS nothing.
 func New(opts Options) (*Cloud, error) {
 	var missing []error
-	for name, absent := range map[string]bool{
-		"Client": opts.Client == nil, "Accounts": opts.Accounts == nil, "Region": opts.Region == "", "Fleet": opts.Fleet == "",
-		"AMI": opts.AMI == "", "Subnets": len(opts.Subnets) == 0,
+	for _, option := range []struct {
+		name   string
+		absent bool
+	}{
+		{"Client", opts.Client == nil}, {"Accounts", opts.Accounts == nil}, {"Region", opts.Region == ""}, {"Fleet", opts.Fleet == ""},
+		{"AMI", opts.AMI == ""}, {"Subnets", len(opts.Subnets) == 0},
 	} {
-		if absent {
-			missing = append(missing, fmt.Errorf("the cloud on EC2 needs the option %s", name))
+		if option.absent {
+			missing = append(missing, fmt.Errorf("the cloud on EC2 needs the option %s", option.name))
 		}
 	}
 	if len(missing) > 0 {

@@ -2,105 +2,12 @@ package ec2_test
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/google/uuid"
-
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
-
-// A fleet is a world and a cloud of one test's own.
-type fleet struct {
-	*world
-	*ec2.Cloud
-	name string
-}
-
-func newFleet(t *testing.T) *fleet {
-	t.Helper()
-	w, name := newWorld(t), uuid.NewString()
-	return &fleet{world: w, Cloud: w.open(t, name), name: name}
-}
-
-// batch launches n machines with volumes, of one deployment each.
-func batch(n int) []plan.Action {
-	token := uuid.NewString()
-	actions := make([]plan.Action, n)
-	for i := range actions {
-		actions[i] = plan.Action{
-			Kind: plan.LaunchMachine, Token: token, Index: i, Batch: n, Slot: plan.SlotID{Deployment: uuid.NewString(), Generation: 1},
-			Shape: plan.Shape{Zone: zone, InstanceType: "t3.small", Volume: &plan.VolumeSpec{Type: "gp3", GB: 10}},
-		}
-	}
-	return actions
-}
-
-// on answers one action with an error.
-func on(action string, f fault) func(string, url.Values) *fault {
-	return func(asked string, _ url.Values) *fault {
-		if asked != action {
-			return nil
-		}
-		return &f
-	}
-}
-
-func (f *fleet) launch(t *testing.T, actions []plan.Action) []plan.Machine {
-	t.Helper()
-	machines, err := f.Launch(t.Context(), actions)
-	if err != nil || len(machines) != len(actions) {
-		t.Fatalf("Launch made %d machines of %d: %v", len(machines), len(actions), err)
-	}
-	return machines
-}
-
-// whole observes without a gap.
-func (f *fleet) whole(t *testing.T) plan.Inventory {
-	t.Helper()
-	inv := f.Observe(t.Context())
-	if inv.Gaps != (plan.Gaps{}) {
-		t.Fatalf("gaps: %+v", inv.Gaps)
-	}
-	return inv
-}
-
-// owned expects one volume for each action, with its owner.
-func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
-	t.Helper()
-	inv := f.whole(t)
-	if len(inv.Volumes) != len(actions) {
-		t.Fatalf("%d volumes, want %d: %+v", len(inv.Volumes), len(actions), inv.Volumes)
-	}
-	for _, a := range actions {
-		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool { return v.Deployment == a.Slot.Deployment }) {
-			t.Errorf("deployment %s has no volume", a.Slot.Deployment)
-		}
-	}
-	return inv
-}
-
-// tags are the keys of the tags that moto has of one thing.
-func (f *fleet) tags(t *testing.T, id string) []string {
-	t.Helper()
-	out, err := f.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
-		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: []string{id}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var keys []string
-	for _, tag := range out.Tags {
-		keys = append(keys, aws.ToString(tag.Key))
-	}
-	slices.Sort(keys)
-	return keys
-}
 
 func TestLaunchAnswerLost(t *testing.T) {
 	t.Parallel()
@@ -219,45 +126,6 @@ func TestShortage(t *testing.T) {
 	f.launch(t, other)
 }
 
-// TestPages: a listing takes several requests; one that fails is a gap, and what
-// was seen before counts. Moto's pages hold launches; volumes it lists at once.
-func TestPages(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	const launches, page = 3, "2"
-	for range launches {
-		f.launch(t, batch(1))
-	}
-	small := func(action string, form url.Values) *fault {
-		if action == "DescribeInstances" && form.Has("MaxResults") {
-			form.Set("MaxResults", page)
-		}
-		return nil
-	}
-	f.proxy.failing(small)
-	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.count("DescribeInstances") != launches+2 {
-		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.count("DescribeInstances"), launches)
-	}
-	f.proxy.failing(func(action string, form url.Values) *fault {
-		switch {
-		case form.Has("NextToken"):
-			return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
-		case action == "DescribeVolumes":
-			return &fault{more: true}
-		}
-		return small(action, form)
-	})
-	inv := f.Observe(t.Context())
-	for what, gap := range map[string]string{"machines": inv.Gaps.Machines, "volumes": inv.Gaps.Volumes} {
-		if !strings.Contains(gap, "Unavailable") {
-			t.Errorf("the second page of %s failed, and the gap is %q", what, gap)
-		}
-	}
-	if len(inv.Machines) != 2 || len(inv.Volumes) != launches {
-		t.Errorf("%d machines and %d volumes seen on first pages, want 2 and %d", len(inv.Machines), len(inv.Volumes), launches)
-	}
-}
-
 // TestRefusals: each request goes out once, and its failure is of a kind.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -284,46 +152,5 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the gap does not tell why: %q", gap)
 			}
 		})
-	}
-}
-
-// TestForeign: what does not carry the fleet's tag is neither seen nor touched.
-func TestForeign(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	machine := f.launch(t, batch(1))[0]
-	volume := f.whole(t).Volumes[0].ID
-	other := f.open(t, "another")
-	ctx := t.Context()
-	for doing, err := range map[string]error{
-		"terminate": other.TerminateMachine(ctx, machine.ID), "attach": other.AttachVolume(ctx, volume, machine.ID),
-		"detach": other.DetachVolume(ctx, volume), "grow": other.GrowVolume(ctx, volume, 20), "delete": other.DeleteVolume(ctx, volume),
-	} {
-		if err == nil || !strings.Contains(err.Error(), "fleet's tag") {
-			t.Errorf("%s of another fleet's: %v", doing, err)
-		}
-	}
-	if inv := other.Observe(ctx); slices.ContainsFunc(inv.Machines, func(m plan.Machine) bool { return m.ID == machine.ID }) {
-		t.Error("another fleet's machine is listed")
-	}
-	if inv := f.whole(t); inv.Machines[0].State != plan.MachineRunning || inv.Volumes[0].GB != 10 {
-		t.Errorf("after all: %+v", inv)
-	}
-}
-
-// TestRequestsOfALaunch prints what 100 deployments cost, and holds it.
-func TestRequestsOfALaunch(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t)
-	const deployments = 100
-	actions := batch(deployments)
-	f.launch(t, actions)
-	f.owned(t, actions)
-	f.whole(t)
-	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.counts())
-	for action, most := range map[string]int{"RunInstances": 1, "DescribeInstances": 3, "DescribeVolumes": 2, "CreateTags": deployments, "DeleteTags": 1} {
-		if n := f.proxy.count(action); n > most {
-			t.Errorf("%d requests %s, want %d at most", n, action, most)
-		}
 	}
 }

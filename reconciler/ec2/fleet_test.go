@@ -1,0 +1,101 @@
+package ec2_test
+
+import (
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/uuid"
+
+	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// A fleet is a world and a cloud of one test's own.
+type fleet struct {
+	*world
+	*ec2.Cloud
+	name string
+}
+
+func newFleet(t *testing.T) *fleet {
+	t.Helper()
+	w, name := newWorld(t), uuid.NewString()
+	return &fleet{world: w, Cloud: w.open(t, name), name: name}
+}
+
+// batch launches n machines with volumes, of one deployment each.
+func batch(n int) []plan.Action {
+	token := uuid.NewString()
+	actions := make([]plan.Action, n)
+	for i := range actions {
+		actions[i] = plan.Action{
+			Kind: plan.LaunchMachine, Token: token, Index: i, Batch: n, Slot: plan.SlotID{Deployment: uuid.NewString(), Generation: 1},
+			Shape: plan.Shape{Zone: zone, InstanceType: "t3.small", Volume: &plan.VolumeSpec{Type: "gp3", GB: 10}},
+		}
+	}
+	return actions
+}
+
+// on answers one action with an error.
+func on(action string, f fault) func(string, url.Values) *fault {
+	return func(asked string, _ url.Values) *fault {
+		if asked != action {
+			return nil
+		}
+		return &f
+	}
+}
+
+func (f *fleet) launch(t *testing.T, actions []plan.Action) []plan.Machine {
+	t.Helper()
+	machines, err := f.Launch(t.Context(), actions)
+	if err != nil || len(machines) != len(actions) {
+		t.Fatalf("Launch made %d machines of %d: %v", len(machines), len(actions), err)
+	}
+	return machines
+}
+
+// whole observes without a gap.
+func (f *fleet) whole(t *testing.T) plan.Inventory {
+	t.Helper()
+	inv := f.Observe(t.Context())
+	if inv.Gaps != (plan.Gaps{}) {
+		t.Fatalf("gaps: %+v", inv.Gaps)
+	}
+	return inv
+}
+
+// owned expects one volume for each action, with its owner.
+func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
+	t.Helper()
+	inv := f.whole(t)
+	if len(inv.Volumes) != len(actions) {
+		t.Fatalf("%d volumes, want %d: %+v", len(inv.Volumes), len(actions), inv.Volumes)
+	}
+	for _, a := range actions {
+		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool { return v.Deployment == a.Slot.Deployment }) {
+			t.Errorf("deployment %s has no volume", a.Slot.Deployment)
+		}
+	}
+	return inv
+}
+
+// tags are the keys of the tags that moto has of one thing.
+func (f *fleet) tags(t *testing.T, id string) []string {
+	t.Helper()
+	out, err := f.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
+		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: []string{id}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, tag := range out.Tags {
+		keys = append(keys, aws.ToString(tag.Key))
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,140 @@
+package ec2_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// TestPages: a listing takes several requests; one that fails is a gap, and what
+// was seen before counts. Moto's pages hold launches; volumes it lists at once.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	const launches, page = 3, "2"
+	for range launches {
+		f.launch(t, batch(1))
+	}
+	small := func(action string, form url.Values) *fault {
+		if action == "DescribeInstances" && form.Has("MaxResults") {
+			form.Set("MaxResults", page)
+		}
+		return nil
+	}
+	f.proxy.failing(small)
+	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.count("DescribeInstances") != launches+2 {
+		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.count("DescribeInstances"), launches)
+	}
+	f.proxy.failing(func(action string, form url.Values) *fault {
+		switch {
+		case form.Has("NextToken"):
+			return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
+		case action == "DescribeVolumes":
+			return &fault{more: true}
+		}
+		return small(action, form)
+	})
+	inv := f.Observe(t.Context())
+	for what, gap := range map[string]string{"machines": inv.Gaps.Machines, "volumes": inv.Gaps.Volumes} {
+		if !strings.Contains(gap, "Unavailable") {
+			t.Errorf("the second page of %s failed, and the gap is %q", what, gap)
+		}
+	}
+	if len(inv.Machines) != 2 || len(inv.Volumes) != launches {
+		t.Errorf("%d machines and %d volumes seen on first pages, want 2 and %d", len(inv.Machines), len(inv.Volumes), launches)
+	}
+}
+
+// TestOwnerUnderGap: a volume whose owner stands on a machine that cannot be listed
+// is not nobody's.
+func TestOwnerUnderGap(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.proxy.failing(on("CreateTags", fault{status: http.StatusServiceUnavailable, code: "Unavailable"}))
+	f.launch(t, batch(2))
+	f.proxy.failing(func(action string, _ url.Values) *fault {
+		if action != "CreateTags" && action != "DescribeInstances" {
+			return nil
+		}
+		return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
+	})
+	inv := f.Observe(t.Context())
+	if inv.Gaps.Machines == "" || !strings.Contains(inv.Gaps.Volumes, "a machine that was not listed") {
+		t.Errorf("gaps %+v, want one of volumes too", inv.Gaps)
+	}
+}
+
+// TestByHand: somebody ends a machine and detaches a volume in the console.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	actions := batch(2)
+	machines := f.launch(t, actions)
+	if _, err := f.client.TerminateInstances(t.Context(), &sdk.TerminateInstancesInput{InstanceIds: []string{machines[0].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range f.whole(t).Volumes {
+		if v.AttachedTo == machines[1].ID {
+			if _, err := f.client.DetachVolume(t.Context(), &sdk.DetachVolumeInput{VolumeId: aws.String(v.ID), InstanceId: aws.String(v.AttachedTo)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	inv := f.owned(t, actions)
+	for _, v := range inv.Volumes {
+		if v.AttachedTo != "" {
+			t.Errorf("volume %s is attached to %s after all", v.ID, v.AttachedTo)
+		}
+	}
+	if again := f.launch(t, actions); again[0].State != plan.MachineTerminated || again[0].ID != machines[0].ID {
+		t.Errorf("the launch repeated gave %+v, want machine %s as ended", again[0], machines[0].ID)
+	}
+}
+
+// TestForeign: what does not carry the fleet's tag is neither seen nor touched.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	machine := f.launch(t, batch(1))[0]
+	volume := f.whole(t).Volumes[0].ID
+	other := f.open(t, "another")
+	ctx := t.Context()
+	for doing, err := range map[string]error{
+		"terminate": other.TerminateMachine(ctx, machine.ID), "attach": other.AttachVolume(ctx, volume, machine.ID),
+		"detach": other.DetachVolume(ctx, volume), "grow": other.GrowVolume(ctx, volume, 20), "delete": other.DeleteVolume(ctx, volume),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "fleet's tag") {
+			t.Errorf("%s of another fleet's: %v", doing, err)
+		}
+	}
+	if inv := other.Observe(ctx); slices.ContainsFunc(inv.Machines, func(m plan.Machine) bool { return m.ID == machine.ID }) {
+		t.Error("another fleet's machine is listed")
+	}
+	if inv := f.whole(t); inv.Machines[0].State != plan.MachineRunning || inv.Volumes[0].GB != 10 {
+		t.Errorf("after all: %+v", inv)
+	}
+}
+
+// TestRequestsOfALaunch prints what 100 deployments cost, and holds it.
+func TestRequestsOfALaunch(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	const deployments = 100
+	actions := batch(deployments)
+	f.launch(t, actions)
+	f.owned(t, actions)
+	f.whole(t)
+	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.counts())
+	for action, most := range map[string]int{"RunInstances": 1, "DescribeInstances": 3, "DescribeVolumes": 2, "CreateTags": deployments, "DeleteTags": 1} {
+		if n := f.proxy.count(action); n > most {
+			t.Errorf("%d requests %s, want %d at most", n, action, most)
+		}
+	}
+}
