@@ -155,8 +155,13 @@ func hasEnded(i types.Instance) bool { return stateOf(i) == plan.MachineTerminat
 
 // isRoot tells the volume of a machine's system, which carries the tags of its
 // launch like the data volume: it is made of the AMI's snapshot, data of nothing.
+// A data volume that people restore from a snapshot must not carry a token.
 func isRoot(v types.Volume) bool {
-	return tagOf(v.Tags, tokenTag) != "" && aws.ToString(v.SnapshotId) != ""
+	if tagOf(v.Tags, tokenTag) == "" || aws.ToString(v.SnapshotId) == "" {
+		return false
+	}
+	at := attachment(v)
+	return at == nil || aws.ToString(at.Device) != dataDevice
 }
 
 // infer reads a volume's owner off the machine that it was launched with.
