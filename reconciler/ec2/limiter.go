@@ -10,18 +10,18 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Bucket is one of AWS's token buckets: so many at once, and so many more each
+// A Bucket is how AWS limits an action: so many at once, and so many more each
 // second.
 type Bucket struct {
 	Name      string
-	Actions   []string // that take from it; none: all that take from no other of its sort
+	Actions   []string // each has such a bucket of its own; none: all that are not in another row
 	Instances bool     // it counts instances, not requests
 	Burst     int
 	PerSecond float64
 }
 
-// Buckets are AWS's published limits for an account in a region. Whether actions of
-// a row share a bucket is not published for all of them; sharing is the safe reading.
+// Buckets are AWS's published limits for an account in a region. AWS counts each
+// action by itself.
 func Buckets() []Bucket {
 	return []Bucket{
 		{Name: "reads", Actions: []string{"DescribeInstances", "DescribeVolumes"}, Burst: 100, PerSecond: 20},
@@ -50,8 +50,7 @@ const (
 // its refill, which doubles again every half minute. Safe for concurrent use.
 type Limiter struct {
 	mu      sync.Mutex
-	buckets []*bucket
-	now     func() time.Time
+	buckets map[string][]*bucket // by action
 }
 
 type bucket struct {
@@ -61,13 +60,7 @@ type bucket struct {
 }
 
 // NewLimiter returns a limiter with full buckets.
-func NewLimiter() *Limiter {
-	l := &Limiter{now: time.Now}
-	for _, b := range Buckets() {
-		l.buckets = append(l.buckets, &bucket{Bucket: b, limit: rate.NewLimiter(rate.Limit(b.PerSecond), b.Burst)})
-	}
-	return l
-}
+func NewLimiter() *Limiter { return &Limiter{buckets: make(map[string][]*bucket)} }
 
 // Wait waits until the request may go out. Units is how many instances it is
 // about. It fails without waiting when the context ends before that time.
@@ -90,10 +83,11 @@ func (l *Limiter) Learn(action string, err error) {
 	if KindOf(err) != Throttled {
 		return
 	}
+	found := l.of(action)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	for _, b := range l.of(action) {
+	now := time.Now()
+	for _, b := range found {
 		b.limit.AllowN(now, max(0, int(b.limit.TokensAt(now))))
 		full := rate.Limit(b.PerSecond)
 		b.limit.SetLimitAt(now, max(b.limit.Limit()/2, full*leastShare))
@@ -105,27 +99,33 @@ func (l *Limiter) Learn(action string, err error) {
 func (l *Limiter) recover(b *bucket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	full, now := rate.Limit(b.PerSecond), l.now()
+	full, now := rate.Limit(b.PerSecond), time.Now()
 	for b.limit.Limit() < full && now.Sub(b.since) >= recovery {
 		b.since = b.since.Add(recovery)
 		b.limit.SetLimitAt(now, min(b.limit.Limit()*2, full))
 	}
 }
 
-// of are the buckets that an action takes from.
+// of are the buckets of an action, full at its first use.
 func (l *Limiter) of(action string) []*bucket {
-	var found []*bucket
-	var rest *bucket
-	for _, b := range l.buckets {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if found, ok := l.buckets[action]; ok {
+		return found
+	}
+	var own, rest []*bucket
+	for _, b := range Buckets() {
+		full := &bucket{Bucket: b, limit: rate.NewLimiter(rate.Limit(b.PerSecond), b.Burst)}
 		switch {
 		case slices.Contains(b.Actions, action):
-			found = append(found, b)
+			own = append(own, full)
 		case len(b.Actions) == 0:
-			rest = b
+			rest = append(rest, full)
 		}
 	}
-	if found == nil {
-		found = append(found, rest)
+	if own == nil {
+		own = rest
 	}
-	return found
+	l.buckets[action] = own
+	return own
 }
