@@ -54,6 +54,7 @@ type Cloud struct {
 	running  map[string]*process.Process // asked first, so that looking costs one system call
 	starting map[string]bool             // being started by us right now
 	dead     map[string]bool             // seen terminated
+	again    func()                      // wakes the watcher; nil: none runs
 }
 
 // Open opens the cloud in a directory, and makes it if there is none. Looking

@@ -63,6 +63,8 @@ func (c *Cloud) remember(id string, p *process.Process) {
 // spawn starts the machine's process. The caller has the machine's lock.
 func (c *Cloud) spawn(id string) error {
 	c.setStarting(id, true)
+	// Whoever looked meanwhile saw a machine that does not run.
+	defer c.lookAgain()
 	defer c.setStarting(id, false)
 	dir := c.dir.machine(id)
 	p, err := process.Start(process.Spec{

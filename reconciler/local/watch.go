@@ -38,8 +38,29 @@ func (c *Cloud) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer w.waits.Wait()
 	defer cancel()
+	c.setAgain(w.wake)
+	defer c.setAgain(nil)
 	return w.run(ctx)
 }
+
+func (c *Cloud) setAgain(wake func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.again = wake
+}
+
+// lookAgain has the watcher look as after an event of the kernel's.
+func (c *Cloud) lookAgain() {
+	c.mu.Lock()
+	again := c.again
+	c.mu.Unlock()
+	if again != nil {
+		again()
+	}
+}
+
+// wake ends the wait for events by a deadline that is over.
+func (w *watcher) wake() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) }
 
 // tick stands in for watching. A second is what people notice, and a look costs
 // a thousandth of it.
@@ -82,7 +103,7 @@ func newWatcher(c *Cloud) (*watcher, error) {
 
 func (w *watcher) run(ctx context.Context) error {
 	defer w.inotify.Close()
-	stop := context.AfterFunc(ctx, func() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, w.wake)
 	defer stop()
 	buffer := make([]byte, 64<<10) // some thousand events; a full queue is told as an event of its own
 	for {
@@ -102,6 +123,10 @@ func (w *watcher) run(ctx context.Context) error {
 func (w *watcher) next(ctx context.Context, buffer []byte) error {
 	for {
 		n, err := w.inotify.Read(buffer)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = w.inotify.SetReadDeadline(time.Time{})
+			return ctx.Err() // asked after the deadline is off: an end that comes later sets it again
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

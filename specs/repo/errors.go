@@ -78,6 +78,10 @@ func pushError(branch string, err error) error {
 		strings.Contains(text, "non-fast-forward"), strings.Contains(text, "behind its remote counterpart"),
 		strings.Contains(text, "optimistic lock"):
 		return fmt.Errorf("the hub's branch %s moved; fetch and try again: %w", branch, ErrLost)
+	case strings.Contains(text, "timed out reading database manifest"):
+		// A hub of files waits a tenth of a second for its lock, and takes it before it
+		// changes anything.
+		return fmt.Errorf("others write to the hub at this moment, and nothing was pushed; try again: %w", ErrLost)
 	}
 	return fmt.Errorf("the push to the hub's branch %s failed; check that the hub is reachable and lets this user write: %w", branch, err)
 }
