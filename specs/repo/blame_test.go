@@ -1,6 +1,7 @@
 package repo_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -61,5 +62,18 @@ func TestBlameAfterForks(t *testing.T) {
 		if len(cells) != len(specs.DeploymentColumns()) {
 			t.Errorf("%d cells are explained, want %d", len(cells), len(specs.DeploymentColumns()))
 		}
+	}
+}
+
+// TestRollBackWhatIsThere: a commit that main does not have cannot be undone on it.
+func TestRollBackWhatIsThere(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	r, _ := newFleet(t, "INSERT INTO deployments (name) VALUES ('sales')")
+	ok(t, r.CreateBranch(ctx, "aside", "main"))
+	must[*repo.Changed](t)(r.Change(ctx, "aside", "UPDATE deployments SET retention_days = 33", "one"))
+	second := must[*repo.Changed](t)(r.Change(ctx, "aside", "UPDATE deployments SET owner = 'x'", "two"))
+	if made, err := r.RevertOnto(ctx, second.Commit, "main", "back", "back"); !errors.Is(err, repo.ErrUnknownRef) {
+		t.Errorf("made %q, %v", made, err)
 	}
 }
