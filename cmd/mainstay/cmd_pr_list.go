@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,20 +34,29 @@ func newPRListCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) prList(ctx context.Context, state string) error {
+// openBook opens a clone to read, with the proposals and where the branches are.
+func (a *app) openBook(ctx context.Context) (*client, *proposals.Book, map[string]string, error) {
 	c, err := a.open(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	book, err := c.book(ctx)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, c.Close())
+	}
+	heads, err := c.heads(ctx)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, c.Close())
+	}
+	return c, book, heads, nil
+}
+
+func (a *app) prList(ctx context.Context, state string) error {
+	c, book, heads, err := a.openBook(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
-	heads, err := c.heads(ctx)
-	if err != nil {
-		return err
-	}
 	docs := []view.Proposal{}
 	for _, p := range book.List() {
 		if state == "all" || string(p.State) == state {
@@ -108,20 +118,12 @@ func newPRShowCommand(a *app) *cobra.Command {
 }
 
 func (a *app) prShow(ctx context.Context, which string) error {
-	c, err := a.open(ctx)
+	c, book, heads, err := a.openBook(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	book, err := c.book(ctx)
-	if err != nil {
-		return err
-	}
 	p, err := find(book, which)
-	if err != nil {
-		return err
-	}
-	heads, err := c.heads(ctx)
 	if err != nil {
 		return err
 	}

@@ -30,14 +30,9 @@ func (r *Repo) Revert(ctx context.Context, commit, onto, message string) (string
 // onto. Where there is nothing left to undo, no branch is made.
 func (r *Repo) RevertOnto(ctx context.Context, commit, onto, branch, message string) (string, error) {
 	return r.onto(ctx, onto, branch, func(s *session, base string) (string, error) {
-		target, err := s.resolve(commit)
+		target, err := s.within(commit, base, onto)
 		if err != nil {
 			return "", err
-		}
-		common, err := s.value("SELECT dolt_merge_base(?, ?)", base, target)
-		if err != nil || common != target {
-			return "", fmt.Errorf("the commit %s is not in the history of %s, so that there is nothing of it to undo; mainstay log lists what is: %w",
-				commit, onto, orUnknown(err))
 		}
 		return r.revert(s, base, target, commit, message)
 	})
@@ -48,14 +43,9 @@ func (r *Repo) RevertOnto(ctx context.Context, commit, onto, branch, message str
 // It returns the commit, or "" and makes no branch when nothing differs.
 func (r *Repo) ResetOnto(ctx context.Context, commit, onto, branch, message string) (string, error) {
 	return r.onto(ctx, onto, branch, func(s *session, base string) (string, error) {
-		target, err := s.resolve(commit)
+		target, err := s.within(commit, base, onto)
 		if err != nil {
 			return "", err
-		}
-		common, err := s.value("SELECT dolt_merge_base(?, ?)", base, target)
-		if err != nil || common != target {
-			return "", fmt.Errorf("the commit %s is not in the history of %s, so that %s cannot go back to it; mainstay log lists what is: %w",
-				commit, onto, onto, orUnknown(err))
 		}
 		if err := s.refuseSchemaStep(target, base); err != nil {
 			return "", fmt.Errorf("%s cannot go back to %s: %w", onto, commit, err)
@@ -68,6 +58,21 @@ func (r *Repo) ResetOnto(ctx context.Context, commit, onto, branch, message stri
 		}
 		return r.commit(s, message)
 	})
+}
+
+// within resolves a commit that must be in the history of the branch onto, whose head
+// is base: there is nothing to undo of one that is not.
+func (s *session) within(commit, base, onto string) (string, error) {
+	target, err := s.resolve(commit)
+	if err != nil {
+		return "", err
+	}
+	common, err := s.value("SELECT dolt_merge_base(?, ?)", base, target)
+	if err != nil || common != target {
+		return "", fmt.Errorf("the commit %s is not in the history of %s and cannot be gone back to or undone there; mainstay log lists what is: %w",
+			commit, onto, orUnknown(err))
+	}
+	return target, nil
 }
 
 func orUnknown(err error) error {
