@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -54,6 +55,43 @@ type Agents interface {
 	Deploy(ctx context.Context, machineID string, order plan.Order) error
 	// Stop stops the database on the machine.
 	Stop(ctx context.Context, machineID string, generation int64) error
+	// Update has the agent replace itself; its database runs on.
+	Update(ctx context.Context, machineID string, release plan.AgentRelease) error
+}
+
+// A Paced cloud tells how many machines it would launch without a wait, and when
+// there will be more room. What does not fit is not claimed yet.
+type Paced interface {
+	LaunchRoom() (machines int, more time.Time)
+}
+
+// Names keeps the address records of the fleet's domain.
+type Names interface {
+	// Domain is what all names end in, without dots at its ends.
+	Domain() string
+	// Addresses lists the domain's address records, those of others too. gap says
+	// why the list is not whole; what was seen still counts.
+	Addresses(ctx context.Context) (found []plan.Address, gap string)
+	// Apply makes changes of names that are the fleet's or nobody's. The errors are
+	// those of the changes, in the same order; nil: all were made. A change that was
+	// made before is no error; one whose From is not there any more is an ErrConflict.
+	Apply(ctx context.Context, changes []plan.AddressChange) []error
+}
+
+// Certificates gets certificates of a public authority. The keys stay in the
+// secret store.
+type Certificates interface {
+	// Track says which deployments want a certificate, with its names: theirs are
+	// watched from now on, others no longer.
+	Track(names map[string][]string)
+	// Reports returns what there is by deployment. One that was tracked and is
+	// missing has not been looked up yet.
+	Reports() map[string]plan.Certificate
+	// Changed receives after a report changed.
+	Changed() <-chan struct{}
+	// Obtain gets a new certificate, which takes the authority up to minutes. That
+	// the authority refuses or does not answer is in the report and no error.
+	Obtain(ctx context.Context, deployment string, names []string) error
 }
 
 // Heads are the newest commits of the branches that the loop looks at; empty where

@@ -83,7 +83,7 @@ func (x Database_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Database_State.Descriptor instead.
 func (Database_State) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11, 0}
+	return file_agent_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type EnrolRequest struct {
@@ -135,8 +135,12 @@ type EnrolResponse struct {
 	MachineId string                 `protobuf:"bytes,1,opt,name=machine_id,json=machineId,proto3" json:"machine_id,omitempty"`
 	CsrDer    []byte                 `protobuf:"bytes,2,opt,name=csr_der,json=csrDer,proto3" json:"csr_der,omitempty"` // PKCS #10, key made on this machine
 	// HMAC-SHA256 with the one-time token as key over nonce || csr_der. Empty when
-	// the agent is enrolled already: then the channel itself proves who it is.
-	TokenProof    []byte `protobuf:"bytes,3,opt,name=token_proof,json=tokenProof,proto3" json:"token_proof,omitempty"`
+	// the agent is enrolled already: then the channel itself proves who it is. Empty
+	// too on EC2, where the document below takes its place.
+	TokenProof []byte `protobuf:"bytes,3,opt,name=token_proof,json=tokenProof,proto3" json:"token_proof,omitempty"`
+	// PKCS #7 over the instance identity document, signed by AWS with RSA-2048
+	// (DER); the document is inside. Empty elsewhere than on EC2.
+	IdentityPkcs7 []byte `protobuf:"bytes,4,opt,name=identity_pkcs7,json=identityPkcs7,proto3" json:"identity_pkcs7,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +192,13 @@ func (x *EnrolResponse) GetCsrDer() []byte {
 func (x *EnrolResponse) GetTokenProof() []byte {
 	if x != nil {
 		return x.TokenProof
+	}
+	return nil
+}
+
+func (x *EnrolResponse) GetIdentityPkcs7() []byte {
+	if x != nil {
+		return x.IdentityPkcs7
 	}
 	return nil
 }
@@ -272,21 +283,122 @@ func (*AcceptResponse) Descriptor() ([]byte, []int) {
 	return file_agent_proto_rawDescGZIP(), []int{3}
 }
 
+type UpdateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Sha256        string                 `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"` // hex, of what the URL gives
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRequest) Reset() {
+	*x = UpdateRequest{}
+	mi := &file_agent_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRequest) ProtoMessage() {}
+
+func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UpdateRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+type UpdateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateResponse) Reset() {
+	*x = UpdateResponse{}
+	mi := &file_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateResponse) ProtoMessage() {}
+
+func (x *UpdateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateResponse.ProtoReflect.Descriptor instead.
+func (*UpdateResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5}
+}
+
 // Order is the desired state of a machine, without secrets.
 type Order struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Generation    int64                  `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
-	Deployment    string                 `protobuf:"bytes,2,opt,name=deployment,proto3" json:"deployment,omitempty"` // id
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`             // for people: logs, metrics labels; changing it restarts nothing
-	DoltVersion   string                 `protobuf:"bytes,4,opt,name=dolt_version,json=doltVersion,proto3" json:"dolt_version,omitempty"`
-	Settings      map[string]string      `protobuf:"bytes,5,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Generation  int64                  `protobuf:"varint,1,opt,name=generation,proto3" json:"generation,omitempty"`
+	Deployment  string                 `protobuf:"bytes,2,opt,name=deployment,proto3" json:"deployment,omitempty"` // id
+	Name        string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`             // for people: logs, metrics labels; changing it restarts nothing
+	DoltVersion string                 `protobuf:"bytes,4,opt,name=dolt_version,json=doltVersion,proto3" json:"dolt_version,omitempty"`
+	Settings    map[string]string      `protobuf:"bytes,5,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which certificate the secrets of the request are: a fingerprint of a public
+	// authority's, or empty for the fleet's. A change of it is a restart.
+	Certificate   string `protobuf:"bytes,6,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	DoltUrl       string `protobuf:"bytes,7,opt,name=dolt_url,json=doltUrl,proto3" json:"dolt_url,omitempty"`          // where that version is fetched; empty: it is on the machine
+	DoltSha256    string `protobuf:"bytes,8,opt,name=dolt_sha256,json=doltSha256,proto3" json:"dolt_sha256,omitempty"` // hex, of what the URL gives
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -298,7 +410,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -311,7 +423,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{4}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Order) GetGeneration() int64 {
@@ -349,6 +461,27 @@ func (x *Order) GetSettings() map[string]string {
 	return nil
 }
 
+func (x *Order) GetCertificate() string {
+	if x != nil {
+		return x.Certificate
+	}
+	return ""
+}
+
+func (x *Order) GetDoltUrl() string {
+	if x != nil {
+		return x.DoltUrl
+	}
+	return ""
+}
+
+func (x *Order) GetDoltSha256() string {
+	if x != nil {
+		return x.DoltSha256
+	}
+	return ""
+}
+
 type DeployRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
@@ -362,7 +495,7 @@ type DeployRequest struct {
 
 func (x *DeployRequest) Reset() {
 	*x = DeployRequest{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -374,7 +507,7 @@ func (x *DeployRequest) String() string {
 func (*DeployRequest) ProtoMessage() {}
 
 func (x *DeployRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -387,7 +520,7 @@ func (x *DeployRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeployRequest.ProtoReflect.Descriptor instead.
 func (*DeployRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeployRequest) GetOrder() *Order {
@@ -426,7 +559,7 @@ type DeployResponse struct {
 
 func (x *DeployResponse) Reset() {
 	*x = DeployResponse{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +571,7 @@ func (x *DeployResponse) String() string {
 func (*DeployResponse) ProtoMessage() {}
 
 func (x *DeployResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,7 +584,7 @@ func (x *DeployResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeployResponse.ProtoReflect.Descriptor instead.
 func (*DeployResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 type StopRequest struct {
@@ -463,7 +596,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +608,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +621,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StopRequest) GetGeneration() int64 {
@@ -506,7 +639,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +651,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +664,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 type StatusRequest struct {
@@ -544,7 +677,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -556,7 +689,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -569,7 +702,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StatusRequest) GetAfterRevision() int64 {
@@ -605,7 +738,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +750,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +763,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StatusResponse) GetMachineId() string {
@@ -727,7 +860,7 @@ type Database struct {
 
 func (x *Database) Reset() {
 	*x = Database{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +872,7 @@ func (x *Database) String() string {
 func (*Database) ProtoMessage() {}
 
 func (x *Database) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +885,7 @@ func (x *Database) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Database.ProtoReflect.Descriptor instead.
 func (*Database) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Database) GetState() Database_State {
@@ -830,7 +963,7 @@ type Volume struct {
 
 func (x *Volume) Reset() {
 	*x = Volume{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +975,7 @@ func (x *Volume) String() string {
 func (*Volume) ProtoMessage() {}
 
 func (x *Volume) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +988,7 @@ func (x *Volume) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Volume.ProtoReflect.Descriptor instead.
 func (*Volume) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Volume) GetAttached() bool {
@@ -899,7 +1032,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1044,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1057,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Condition) GetType() string {
@@ -968,16 +1101,22 @@ const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"\vagent.proto\x12\x11mainstay.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n" +
 	"\fEnrolRequest\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"h\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\"\x8f\x01\n" +
 	"\rEnrolResponse\x12\x1d\n" +
 	"\n" +
 	"machine_id\x18\x01 \x01(\tR\tmachineId\x12\x17\n" +
 	"\acsr_der\x18\x02 \x01(\fR\x06csrDer\x12\x1f\n" +
 	"\vtoken_proof\x18\x03 \x01(\fR\n" +
-	"tokenProof\"8\n" +
+	"tokenProof\x12%\n" +
+	"\x0eidentity_pkcs7\x18\x04 \x01(\fR\ridentityPkcs7\"8\n" +
 	"\rAcceptRequest\x12'\n" +
 	"\x0fcertificate_pem\x18\x01 \x01(\fR\x0ecertificatePem\"\x10\n" +
-	"\x0eAcceptResponse\"\xff\x01\n" +
+	"\x0eAcceptResponse\"S\n" +
+	"\rUpdateRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"\x10\n" +
+	"\x0eUpdateResponse\"\xdd\x02\n" +
 	"\x05Order\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
@@ -987,7 +1126,11 @@ const file_agent_proto_rawDesc = "" +
 	"deployment\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12!\n" +
 	"\fdolt_version\x18\x04 \x01(\tR\vdoltVersion\x12B\n" +
-	"\bsettings\x18\x05 \x03(\v2&.mainstay.agent.v1.Order.SettingsEntryR\bsettings\x1a;\n" +
+	"\bsettings\x18\x05 \x03(\v2&.mainstay.agent.v1.Order.SettingsEntryR\bsettings\x12 \n" +
+	"\vcertificate\x18\x06 \x01(\tR\vcertificate\x12\x19\n" +
+	"\bdolt_url\x18\a \x01(\tR\adoltUrl\x12\x1f\n" +
+	"\vdolt_sha256\x18\b \x01(\tR\n" +
+	"doltSha256\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xda\x01\n" +
@@ -1058,11 +1201,12 @@ const file_agent_proto_rawDesc = "" +
 	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\xa8\x01\n" +
 	"\tEnrolment\x12L\n" +
 	"\aRequest\x12\x1f.mainstay.agent.v1.EnrolRequest\x1a .mainstay.agent.v1.EnrolResponse\x12M\n" +
-	"\x06Accept\x12 .mainstay.agent.v1.AcceptRequest\x1a!.mainstay.agent.v1.AcceptResponse2\xee\x01\n" +
+	"\x06Accept\x12 .mainstay.agent.v1.AcceptRequest\x1a!.mainstay.agent.v1.AcceptResponse2\xbd\x02\n" +
 	"\x05Agent\x12M\n" +
 	"\x06Deploy\x12 .mainstay.agent.v1.DeployRequest\x1a!.mainstay.agent.v1.DeployResponse\x12G\n" +
 	"\x04Stop\x12\x1e.mainstay.agent.v1.StopRequest\x1a\x1f.mainstay.agent.v1.StopResponse\x12M\n" +
-	"\x06Status\x12 .mainstay.agent.v1.StatusRequest\x1a!.mainstay.agent.v1.StatusResponseB.Z,github.com/mainstaydb/mainstay/agent/agentpbb\x06proto3"
+	"\x06Status\x12 .mainstay.agent.v1.StatusRequest\x1a!.mainstay.agent.v1.StatusResponse\x12M\n" +
+	"\x06Update\x12 .mainstay.agent.v1.UpdateRequest\x1a!.mainstay.agent.v1.UpdateResponseB.Z,github.com/mainstaydb/mainstay/agent/agentpbb\x06proto3"
 
 var (
 	file_agent_proto_rawDescOnce sync.Once
@@ -1077,51 +1221,55 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_agent_proto_goTypes = []any{
 	(Database_State)(0),           // 0: mainstay.agent.v1.Database.State
 	(*EnrolRequest)(nil),          // 1: mainstay.agent.v1.EnrolRequest
 	(*EnrolResponse)(nil),         // 2: mainstay.agent.v1.EnrolResponse
 	(*AcceptRequest)(nil),         // 3: mainstay.agent.v1.AcceptRequest
 	(*AcceptResponse)(nil),        // 4: mainstay.agent.v1.AcceptResponse
-	(*Order)(nil),                 // 5: mainstay.agent.v1.Order
-	(*DeployRequest)(nil),         // 6: mainstay.agent.v1.DeployRequest
-	(*DeployResponse)(nil),        // 7: mainstay.agent.v1.DeployResponse
-	(*StopRequest)(nil),           // 8: mainstay.agent.v1.StopRequest
-	(*StopResponse)(nil),          // 9: mainstay.agent.v1.StopResponse
-	(*StatusRequest)(nil),         // 10: mainstay.agent.v1.StatusRequest
-	(*StatusResponse)(nil),        // 11: mainstay.agent.v1.StatusResponse
-	(*Database)(nil),              // 12: mainstay.agent.v1.Database
-	(*Volume)(nil),                // 13: mainstay.agent.v1.Volume
-	(*Condition)(nil),             // 14: mainstay.agent.v1.Condition
-	nil,                           // 15: mainstay.agent.v1.Order.SettingsEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*UpdateRequest)(nil),         // 5: mainstay.agent.v1.UpdateRequest
+	(*UpdateResponse)(nil),        // 6: mainstay.agent.v1.UpdateResponse
+	(*Order)(nil),                 // 7: mainstay.agent.v1.Order
+	(*DeployRequest)(nil),         // 8: mainstay.agent.v1.DeployRequest
+	(*DeployResponse)(nil),        // 9: mainstay.agent.v1.DeployResponse
+	(*StopRequest)(nil),           // 10: mainstay.agent.v1.StopRequest
+	(*StopResponse)(nil),          // 11: mainstay.agent.v1.StopResponse
+	(*StatusRequest)(nil),         // 12: mainstay.agent.v1.StatusRequest
+	(*StatusResponse)(nil),        // 13: mainstay.agent.v1.StatusResponse
+	(*Database)(nil),              // 14: mainstay.agent.v1.Database
+	(*Volume)(nil),                // 15: mainstay.agent.v1.Volume
+	(*Condition)(nil),             // 16: mainstay.agent.v1.Condition
+	nil,                           // 17: mainstay.agent.v1.Order.SettingsEntry
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_agent_proto_depIdxs = []int32{
-	15, // 0: mainstay.agent.v1.Order.settings:type_name -> mainstay.agent.v1.Order.SettingsEntry
-	5,  // 1: mainstay.agent.v1.DeployRequest.order:type_name -> mainstay.agent.v1.Order
-	5,  // 2: mainstay.agent.v1.StatusResponse.order:type_name -> mainstay.agent.v1.Order
-	12, // 3: mainstay.agent.v1.StatusResponse.database:type_name -> mainstay.agent.v1.Database
-	13, // 4: mainstay.agent.v1.StatusResponse.volume:type_name -> mainstay.agent.v1.Volume
-	14, // 5: mainstay.agent.v1.StatusResponse.conditions:type_name -> mainstay.agent.v1.Condition
-	16, // 6: mainstay.agent.v1.StatusResponse.agent_started_at:type_name -> google.protobuf.Timestamp
-	16, // 7: mainstay.agent.v1.StatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
-	16, // 8: mainstay.agent.v1.StatusResponse.listener_certificate_expires_at:type_name -> google.protobuf.Timestamp
+	17, // 0: mainstay.agent.v1.Order.settings:type_name -> mainstay.agent.v1.Order.SettingsEntry
+	7,  // 1: mainstay.agent.v1.DeployRequest.order:type_name -> mainstay.agent.v1.Order
+	7,  // 2: mainstay.agent.v1.StatusResponse.order:type_name -> mainstay.agent.v1.Order
+	14, // 3: mainstay.agent.v1.StatusResponse.database:type_name -> mainstay.agent.v1.Database
+	15, // 4: mainstay.agent.v1.StatusResponse.volume:type_name -> mainstay.agent.v1.Volume
+	16, // 5: mainstay.agent.v1.StatusResponse.conditions:type_name -> mainstay.agent.v1.Condition
+	18, // 6: mainstay.agent.v1.StatusResponse.agent_started_at:type_name -> google.protobuf.Timestamp
+	18, // 7: mainstay.agent.v1.StatusResponse.certificate_expires_at:type_name -> google.protobuf.Timestamp
+	18, // 8: mainstay.agent.v1.StatusResponse.listener_certificate_expires_at:type_name -> google.protobuf.Timestamp
 	0,  // 9: mainstay.agent.v1.Database.state:type_name -> mainstay.agent.v1.Database.State
-	16, // 10: mainstay.agent.v1.Database.started_at:type_name -> google.protobuf.Timestamp
-	16, // 11: mainstay.agent.v1.Condition.since:type_name -> google.protobuf.Timestamp
+	18, // 10: mainstay.agent.v1.Database.started_at:type_name -> google.protobuf.Timestamp
+	18, // 11: mainstay.agent.v1.Condition.since:type_name -> google.protobuf.Timestamp
 	1,  // 12: mainstay.agent.v1.Enrolment.Request:input_type -> mainstay.agent.v1.EnrolRequest
 	3,  // 13: mainstay.agent.v1.Enrolment.Accept:input_type -> mainstay.agent.v1.AcceptRequest
-	6,  // 14: mainstay.agent.v1.Agent.Deploy:input_type -> mainstay.agent.v1.DeployRequest
-	8,  // 15: mainstay.agent.v1.Agent.Stop:input_type -> mainstay.agent.v1.StopRequest
-	10, // 16: mainstay.agent.v1.Agent.Status:input_type -> mainstay.agent.v1.StatusRequest
-	2,  // 17: mainstay.agent.v1.Enrolment.Request:output_type -> mainstay.agent.v1.EnrolResponse
-	4,  // 18: mainstay.agent.v1.Enrolment.Accept:output_type -> mainstay.agent.v1.AcceptResponse
-	7,  // 19: mainstay.agent.v1.Agent.Deploy:output_type -> mainstay.agent.v1.DeployResponse
-	9,  // 20: mainstay.agent.v1.Agent.Stop:output_type -> mainstay.agent.v1.StopResponse
-	11, // 21: mainstay.agent.v1.Agent.Status:output_type -> mainstay.agent.v1.StatusResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
+	8,  // 14: mainstay.agent.v1.Agent.Deploy:input_type -> mainstay.agent.v1.DeployRequest
+	10, // 15: mainstay.agent.v1.Agent.Stop:input_type -> mainstay.agent.v1.StopRequest
+	12, // 16: mainstay.agent.v1.Agent.Status:input_type -> mainstay.agent.v1.StatusRequest
+	5,  // 17: mainstay.agent.v1.Agent.Update:input_type -> mainstay.agent.v1.UpdateRequest
+	2,  // 18: mainstay.agent.v1.Enrolment.Request:output_type -> mainstay.agent.v1.EnrolResponse
+	4,  // 19: mainstay.agent.v1.Enrolment.Accept:output_type -> mainstay.agent.v1.AcceptResponse
+	9,  // 20: mainstay.agent.v1.Agent.Deploy:output_type -> mainstay.agent.v1.DeployResponse
+	11, // 21: mainstay.agent.v1.Agent.Stop:output_type -> mainstay.agent.v1.StopResponse
+	13, // 22: mainstay.agent.v1.Agent.Status:output_type -> mainstay.agent.v1.StatusResponse
+	6,  // 23: mainstay.agent.v1.Agent.Update:output_type -> mainstay.agent.v1.UpdateResponse
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1138,7 +1286,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -176,6 +176,7 @@ const (
 	Agent_Deploy_FullMethodName = "/mainstay.agent.v1.Agent/Deploy"
 	Agent_Stop_FullMethodName   = "/mainstay.agent.v1.Agent/Stop"
 	Agent_Status_FullMethodName = "/mainstay.agent.v1.Agent/Status"
+	Agent_Update_FullMethodName = "/mainstay.agent.v1.Agent/Update"
 )
 
 // AgentClient is the client API for Agent service.
@@ -194,6 +195,9 @@ type AgentClient interface {
 	// Status answers at once, or when something changed since after_revision, or
 	// when wait_ms have passed: a heartbeat that costs nothing while nothing happens.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// Update has the agent fetch another version of itself, check it and change over
+	// to it. The database runs on. The version that runs is no error.
+	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error)
 }
 
 type agentClient struct {
@@ -234,6 +238,16 @@ func (c *agentClient) Status(ctx context.Context, in *StatusRequest, opts ...grp
 	return out, nil
 }
 
+func (c *agentClient) Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateResponse)
+	err := c.cc.Invoke(ctx, Agent_Update_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AgentServer is the server API for Agent service.
 // All implementations must embed UnimplementedAgentServer
 // for forward compatibility.
@@ -250,6 +264,9 @@ type AgentServer interface {
 	// Status answers at once, or when something changed since after_revision, or
 	// when wait_ms have passed: a heartbeat that costs nothing while nothing happens.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// Update has the agent fetch another version of itself, check it and change over
+	// to it. The database runs on. The version that runs is no error.
+	Update(context.Context, *UpdateRequest) (*UpdateResponse, error)
 	mustEmbedUnimplementedAgentServer()
 }
 
@@ -268,6 +285,9 @@ func (UnimplementedAgentServer) Stop(context.Context, *StopRequest) (*StopRespon
 }
 func (UnimplementedAgentServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedAgentServer) Update(context.Context, *UpdateRequest) (*UpdateResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Update not implemented")
 }
 func (UnimplementedAgentServer) mustEmbedUnimplementedAgentServer() {}
 func (UnimplementedAgentServer) testEmbeddedByValue()               {}
@@ -344,6 +364,24 @@ func _Agent_Status_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Agent_Update_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AgentServer).Update(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Agent_Update_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AgentServer).Update(ctx, req.(*UpdateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Agent_ServiceDesc is the grpc.ServiceDesc for Agent service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -362,6 +400,10 @@ var Agent_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Status",
 			Handler:    _Agent_Status_Handler,
+		},
+		{
+			MethodName: "Update",
+			Handler:    _Agent_Update_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -157,7 +157,8 @@ func (c *Client) Deploy(ctx context.Context, machineID string, order plan.Order)
 	request := &agentpb.DeployRequest{
 		Order: &agentpb.Order{
 			Generation: order.Generation, Deployment: order.Deployment, Name: order.Name,
-			DoltVersion: order.DoltVersion, Settings: order.Settings,
+			DoltVersion: order.DoltVersion, DoltUrl: order.DoltURL, DoltSha256: order.DoltSHA256,
+			Settings: order.Settings, Certificate: order.Certificate,
 		},
 		AdministratorPassword: password, ListenerCertificatePem: cert, ListenerKeyPem: key,
 	}
@@ -185,6 +186,14 @@ func listenerNames(deployment, host string) []string {
 func (c *Client) Stop(ctx context.Context, machineID string, generation int64) error {
 	return c.call(ctx, "stop the database on", machineID, stopTimeout, func(ctx context.Context, agent agentpb.AgentClient) error {
 		_, err := agent.Stop(ctx, &agentpb.StopRequest{Generation: generation})
+		return err
+	})
+}
+
+// Update implements reconciler.Agents.
+func (c *Client) Update(ctx context.Context, machineID string, release plan.AgentRelease) error {
+	return c.call(ctx, "update the agent on", machineID, callTimeout, func(ctx context.Context, agent agentpb.AgentClient) error {
+		_, err := agent.Update(ctx, &agentpb.UpdateRequest{Version: release.Version, Url: release.URL, Sha256: release.SHA256})
 		return err
 	})
 }

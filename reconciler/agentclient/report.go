@@ -34,6 +34,7 @@ func reportOf(s *agentpb.StatusResponse) plan.Agent {
 		Port:            int(db.GetPort()),
 		VolumeAttached:  s.GetVolume().GetAttached(),
 		ListenerExpires: timeOf(s.GetListenerCertificateExpiresAt()),
+		Version:         s.GetAgentVersion(),
 	}
 	for _, c := range s.GetConditions() {
 		r.Conditions = append(r.Conditions, plan.Condition{
@@ -49,7 +50,8 @@ func orderOf(o *agentpb.Order) *plan.Order {
 	}
 	return &plan.Order{
 		Generation: o.GetGeneration(), Deployment: o.GetDeployment(), Name: o.GetName(),
-		DoltVersion: o.GetDoltVersion(), Settings: o.GetSettings(),
+		DoltVersion: o.GetDoltVersion(), DoltURL: o.GetDoltUrl(), DoltSHA256: o.GetDoltSha256(),
+		Settings: o.GetSettings(), Certificate: o.GetCertificate(),
 	}
 }
 

@@ -15,6 +15,9 @@ const (
 	EnrolAgent       Kind = "enrol-agent"
 	DeployDatabase   Kind = "deploy-database"
 	StopDatabase     Kind = "stop-database"
+	ObtainCert       Kind = "obtain-certificate"
+	PublishNames     Kind = "publish-names"
+	UpdateAgent      Kind = "update-agent"
 )
 
 // A Disruption is what an action costs those who use the database.
@@ -47,6 +50,10 @@ type Action struct {
 	VolumeGB   int    // GrowVolume: the new size
 	Order      *Order // DeployDatabase
 	Generation int64  // StopDatabase
+
+	Names     []string        // ObtainCert: what the certificate is for
+	Addresses []AddressChange // PublishNames
+	Release   AgentRelease    // UpdateAgent
 }
 
 // A Wait is something that is wanted and not possible now, with the reason. It

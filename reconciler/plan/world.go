@@ -90,6 +90,10 @@ type Machine struct {
 	InstanceType string
 	AgentAddress string // host:port of its agent; empty until known
 	Host         string // where its database is reached
+	IPv6         string // where it is reached over IPv6; empty: it is not
+	// Trouble says in words why the machine should be replaced while it still can
+	// be: its host is to be retired, or the cloud's own checks fail. Empty: nothing.
+	Trouble string
 }
 
 // A Volume is one data volume as its cloud lists it.
@@ -98,6 +102,10 @@ type Volume struct {
 	Deployment string // tag
 	Ordinal    int    // tag
 	GB         int
+	// Token and Index name the launch that made the volume, where the cloud knows
+	// them and not the deployment: whose it is follows from the slot.
+	Token      string
+	Index      int
 	AttachedTo string // machine id; empty: free
 	// Busy says why the volume cannot be changed just now (attaching, growing);
 	// empty: it can.
@@ -122,7 +130,52 @@ type Order struct {
 	Deployment  string
 	Name        string
 	DoltVersion string
+	DoltURL     string // where the agent fetches that version; empty: it is on the machine image
+	DoltSHA256  string // of what is fetched, hex
 	Settings    map[string]string
+	// Certificate is the fingerprint of the public authority's certificate that the
+	// database shows; empty: one of the fleet's CA.
+	Certificate string
+}
+
+// A Certificate is what there is of a public authority's for one deployment.
+type Certificate struct {
+	Fingerprint string    // SHA-256 of the leaf, hex; empty: there is none yet
+	Names       string    // that it is for, sorted and joined by a space
+	NotAfter    time.Time // its end
+	Renew       time.Time // when the authority suggests that it be renewed
+	// Error says why the last try failed, and Retry when the next makes sense.
+	// Empty and zero: it did not.
+	Error string
+	Retry time.Time
+}
+
+// An Address is one address record of the fleet's domain.
+type Address struct {
+	Name       string // without a trailing dot
+	Type       string // A or AAAA
+	Value      string // the address
+	TTL        int    // seconds
+	Deployment string // whose the name is, as its ownership record says; empty: not the fleet's
+}
+
+// An AddressChange takes one name and type from one value to another. From is
+// what must be there, so that nobody else's change is written over.
+type AddressChange struct {
+	Deployment string
+	Name       string
+	Type       string
+	From       string // empty: there is none
+	FromTTL    int
+	To         string // empty: it goes
+	ToTTL      int
+}
+
+// An AgentRelease is a version of the agent that machines should run.
+type AgentRelease struct {
+	Version string
+	URL     string
+	SHA256  string // hex
 }
 
 // An Agent is the last report of the agent on one machine.
@@ -143,6 +196,7 @@ type Agent struct {
 	VolumeAttached  bool
 	// ListenerExpires is when the database's certificate ends; zero: none yet.
 	ListenerExpires time.Time
+	Version         string // of the agent itself
 	Conditions      []Condition
 }
 
@@ -159,6 +213,7 @@ type Condition struct {
 type Gaps struct {
 	Machines string
 	Volumes  string
+	Names    string
 }
 
 // An Inventory is what a cloud lists, and what it could not list.

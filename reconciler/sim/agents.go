@@ -86,3 +86,11 @@ func (a *Agents) on(ctx context.Context, name, id string, change func(*plan.Agen
 		return nil
 	})
 }
+
+// Update changes an agent's own version.
+func (a *Agents) Update(ctx context.Context, id string, release plan.AgentRelease) error {
+	return a.on(ctx, "update "+id+" to "+release.Version, id, func(g *plan.Agent) error {
+		g.Version = release.Version
+		return nil
+	})
+}
