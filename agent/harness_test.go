@@ -129,6 +129,8 @@ type rig struct {
 	quit   context.CancelFunc
 	ended  chan error
 	conn   *grpc.ClientConn
+
+	documents Documents // nil: the machine has a token
 }
 
 func newRig(t testing.TB) *rig {
@@ -202,6 +204,7 @@ func (r *rig) start() {
 	if testing.Verbose() {
 		handler = slog.NewTextHandler(r.t.Output(), nil)
 	}
+	config.Documents = r.documents
 	a, err := New(config, "test", slog.New(handler))
 	if err != nil {
 		r.t.Fatal(err)

@@ -189,6 +189,8 @@ var cases = []struct {
 	{"type/machines-gap", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"move/old-serves", running(moving)},
 	{"move/old-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"move/old-not-enrolled", running(moving, agent("m-1", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
+	{"move/new-not-enrolled", running(moving, agent("m-2", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
 	{"move/old-stopped", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }))},
 	{"move/volume-free", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
 		func(in *plan.Input) { in.Volumes[0].AttachedTo = "" })},
