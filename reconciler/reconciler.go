@@ -271,7 +271,7 @@ func (r *Reconciler) checkWorld(ctx context.Context) error {
 func (r *Reconciler) nextPass() time.Duration {
 	now := time.Now()
 	due := r.polled.Add(r.cfg.Poll)
-	for _, t := range []time.Time{r.lookDue(), r.desk.nextDue(), r.recordDue()} {
+	for _, t := range []time.Time{r.lookDue(), r.namesDue(), r.desk.nextDue(), r.recordDue()} {
 		if !t.IsZero() && t.Before(due) {
 			due = t
 		}
