@@ -164,9 +164,9 @@ func edit(name string, there *set, value string, want bool) []types.Change {
 // inSync returns when all of Route 53's servers have the change.
 func (n *Names) inSync(ctx context.Context, doing string, info *types.ChangeInfo) error {
 	if info == nil {
-		return &awserr.Error{Kind: awserr.Ambiguous, Doing: doing, Err: errors.New("Route 53 did not name the change")}
+		return &awserr.Error{Kind: awserr.Ambiguous, Doing: doing, Err: errors.New("the answer of Route 53 does not name the change")}
 	}
-	pending := &awserr.Error{Kind: awserr.Ambiguous, Doing: doing, Err: errors.New("Route 53's servers do not all have the record yet")}
+	pending := &awserr.Error{Kind: awserr.Ambiguous, Doing: doing, Err: errors.New("not all servers of Route 53 have the record yet")}
 	if info.Status == types.ChangeStatusInsync {
 		return nil
 	}

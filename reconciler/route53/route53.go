@@ -128,7 +128,7 @@ func (n *Names) Check(ctx context.Context) error {
 		return err
 	}
 	if out.HostedZone == nil {
-		return fmt.Errorf("Route 53 did not tell the domain of the hosted zone %s; look at it in the console", n.zone)
+		return fmt.Errorf("the answer about the hosted zone %s does not tell its domain; look at it in the console", n.zone)
 	}
 	zone := canonical(aws.ToString(out.HostedZone.Name))
 	if n.domain != zone && !below(n.domain, zone) {
