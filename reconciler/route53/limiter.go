@@ -34,19 +34,25 @@ const (
 // which doubles again every half minute. Safe for concurrent use.
 type Limiter struct {
 	mu       sync.Mutex
-	requests *rate.Limiter
-	changes  *rate.Limiter
-	share    float64 // of the published limits
+	requests bucket
+	changes  bucket
+	share    float64 // of the full limits
 	since    time.Time
+}
+
+// A bucket is one limit.
+type bucket struct {
+	*rate.Limiter
+	full rate.Limit
+}
+
+func newBucket(perSecond rate.Limit, burst int) bucket {
+	return bucket{Limiter: rate.NewLimiter(perSecond, burst), full: perSecond}
 }
 
 // NewLimiter returns a limiter with full buckets.
 func NewLimiter() *Limiter {
-	return &Limiter{
-		requests: rate.NewLimiter(requestPerSecond, requestBurst),
-		changes:  rate.NewLimiter(changePerSecond, changeBurst),
-		share:    1,
-	}
+	return &Limiter{requests: newBucket(requestPerSecond, requestBurst), changes: newBucket(changePerSecond, changeBurst), share: 1}
 }
 
 // Wait waits until a request with so many changes of records may go out. It fails
@@ -91,6 +97,7 @@ func (l *Limiter) recover() {
 
 func (l *Limiter) set(now time.Time, share float64) {
 	l.share = share
-	l.requests.SetLimitAt(now, rate.Limit(requestPerSecond*share))
-	l.changes.SetLimitAt(now, rate.Limit(changePerSecond*share))
+	for _, b := range []bucket{l.requests, l.changes} {
+		b.SetLimitAt(now, b.full*rate.Limit(share))
+	}
 }

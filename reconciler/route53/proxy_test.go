@@ -28,6 +28,7 @@ type proxy struct {
 	overlaps int
 	pending  int // how often a change is told not to be in sync yet
 	fault    func(action string, n int) *fault
+	poison   func(batch string) *httptest.ResponseRecorder // refuses batches by what is in them
 }
 
 // A fault is an answer in place of moto's. Status 0 breaks the connection off.

@@ -1,6 +1,7 @@
 package route53_test
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/xml"
 	"fmt"
@@ -111,6 +112,11 @@ func (p *proxy) change(r *http.Request, body []byte) *httptest.ResponseRecorder 
 	if err := xml.Unmarshal(body, &b); err != nil {
 		return refusal(http.StatusBadRequest, "InvalidInput")
 	}
+	if p.poison != nil {
+		if answer := p.poison(string(body)); answer != nil {
+			return answer
+		}
+	}
 	if messages := p.wrong(r, b); len(messages) > 0 {
 		return invalid(messages)
 	}
@@ -134,6 +140,7 @@ func (p *proxy) change(r *http.Request, body []byte) *httptest.ResponseRecorder 
 			return answer
 		}
 	}
+	answer.Body = bytes.NewBufferString(strings.ReplaceAll(answer.Body.String(), "INSYNC", "PENDING"))
 	return answer
 }
 
