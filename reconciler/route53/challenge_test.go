@@ -41,6 +41,9 @@ func TestChallenge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if got := w.proxy.count("Change"); got != 5 {
+		t.Errorf("%d changes for three values that came and two that went", got)
+	}
 	wantRecords(t, w, `_acme-challenge.shop TXT "of-somebody-else"`)
 }
 

@@ -163,6 +163,41 @@ func TestByHand(t *testing.T) {
 	wantRecords(t, w, "a A 192.0.2.1", "_mainstay.a TXT "+tag(one, "A"), "b A 192.0.2.1", "_mainstay.b TXT "+tag(one, "A"))
 }
 
+// TestReplacedByHand: a record of another kind that was put in place of ours is not ours.
+func TestReplacedByHand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.open(t, fleet)
+	apply(t, n, create(one, "shop", "A", "192.0.2.1"), create(one, "till", "A", "192.0.2.1"))
+	w.byHand(t, types.ChangeActionDelete, record("shop."+domain, "A", route53.DeploymentTTL, "192.0.2.1"),
+		record("till."+domain, "A", route53.DeploymentTTL, "192.0.2.1"))
+	alias := &types.ResourceRecordSet{Name: aws.String("shop." + domain), Type: types.RRTypeA, AliasTarget: &types.AliasTarget{
+		HostedZoneId: aws.String("Z2"), DNSName: aws.String("lb.example.net."),
+	}}
+	heavy, light := record("till."+domain, "A", 60, "192.0.2.7"), record("till."+domain, "A", 60, "192.0.2.8")
+	heavy.SetIdentifier, heavy.Weight, light.SetIdentifier, light.Weight = aws.String("heavy"), aws.Int64(9), aws.String("light"), aws.Int64(1)
+	w.byHand(t, types.ChangeActionCreate, alias, heavy, light)
+	before := w.records(t)
+	found, gap := n.Addresses(t.Context())
+	if len(found) != 3 || gap != "" {
+		t.Fatalf("listed %+v, gap %q", found, gap)
+	}
+	for _, a := range found {
+		if a.Deployment != "" {
+			t.Errorf("%+v seems to be ours", a)
+		}
+		for _, c := range []plan.AddressChange{
+			{Deployment: one, Name: a.Name, Type: "A", From: a.Value, FromTTL: a.TTL, To: "192.0.2.1", ToTTL: 10},
+			{Deployment: one, Name: a.Name, Type: "A", From: a.Value, FromTTL: a.TTL},
+		} {
+			if errs := n.Apply(t.Context(), []plan.AddressChange{c}); len(errs) != 1 || !errors.Is(errs[0], route53.ErrTaken) {
+				t.Errorf("%+v: %v, want that it is taken", c, errs)
+			}
+		}
+	}
+	wantRecords(t, w, before...)
+}
+
 // TestHandOver: a name goes from one deployment of the fleet to another, when the
 // change says from what, and not just because it is wanted.
 func TestHandOver(t *testing.T) {

@@ -187,6 +187,30 @@ func TestMany(t *testing.T) {
 	if got := w.proxy.count("List"); got != 4 {
 		t.Errorf("%d requests for %d records, want 4 pages", got, 2*many-1)
 	}
+	w.proxy.failing(nil)
+	apply(t, n, move(one, "h0599", "A", "192.0.2.1", "192.0.2.2"), move(one, "h0000", "A", "192.0.2.1", "192.0.2.2"), move(one, "h0001", "A", "192.0.2.1", ""))
+	if lists, sent := w.proxy.count("List"), w.proxy.count("Change"); lists != 2 || sent != 1 {
+		t.Errorf("three names on the first and the last page: %d looks and %d batches", lists, sent)
+	}
+}
+
+// TestStops: what fails one batch whatever is in it is not sent with the next.
+func TestStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.open(t, fleet)
+	w.proxy.failing(fails("Change", 100, 403, "ExpiredToken"))
+	var changes []plan.AddressChange
+	for i := range 600 {
+		changes = append(changes, create(one, fmt.Sprintf("h%04d", i), "A", "192.0.2.1"))
+	}
+	errs := n.Apply(t.Context(), changes)
+	if i := slices.IndexFunc(errs, func(err error) bool { return awserr.KindOf(err) != awserr.Denied }); len(errs) != 600 || i >= 0 {
+		t.Errorf("change %d of %d tells something else", i, len(errs))
+	}
+	if got := w.proxy.count("Change"); got != 1 {
+		t.Errorf("%d requests with credentials that are over", got)
+	}
 }
 
 // TestFailingPage: what was seen before a page failed counts, and what would seem to
@@ -255,7 +279,11 @@ func TestFullZone(t *testing.T) {
 	w := newWorld(t)
 	n := w.open(t, fleet)
 	apply(t, n, create(one, "a", "A", "192.0.2.1"), create(one, "b", "A", "192.0.2.1"))
+	var first string
 	w.proxy.poison = func(batch string) *httptest.ResponseRecorder {
+		if first == "" {
+			first = batch
+		}
 		if strings.Count(batch, "<Action>CREATE") > strings.Count(batch, "<Action>DELETE") {
 			return invalid([]string{"Exceeded limit MAX_RRSETS_BY_ZONE for zone: " + w.zone})
 		}
@@ -273,8 +301,8 @@ func TestFullZone(t *testing.T) {
 			t.Errorf("what needs room: %v", errs[i])
 		}
 	}
-	if got := w.proxy.count("Change"); got != 2 {
-		t.Errorf("%d batches, want one for each", got)
+	if got := w.proxy.count("Change"); got != 2 || !strings.Contains(first, "192.0.2.2") {
+		t.Errorf("%d batches, want one for each, and the failover's first", got)
 	}
 	wantRecords(t, w, "a A 192.0.2.2", "_mainstay.a TXT "+tag(one, "A"))
 }

@@ -154,6 +154,7 @@ func (p *proxy) wrong(r *http.Request, b batch) []string {
 		kinds[stored(s.Name)] = append(kinds[stored(s.Name)], s.Type)
 	}
 	var messages []string
+	deleted := map[key]rrset{}
 	records, characters := 0, 0
 	for _, c := range b.Changes {
 		for _, v := range c.Set.Values {
@@ -169,6 +170,7 @@ func (p *proxy) wrong(r *http.Request, b batch) []string {
 			messages = append(messages, "Tried to delete "+what+" but the values provided do not match the current values")
 		case c.Action == "DELETE":
 			delete(zone, k)
+			deleted[k] = there
 		case c.Action == "UPSERT":
 			zone[k] = c.Set
 		case exists:
@@ -176,6 +178,8 @@ func (p *proxy) wrong(r *http.Request, b batch) []string {
 		case k.kind != "CNAME" && slices.Contains(kinds[k.name], "CNAME"):
 			messages = append(messages, fmt.Sprintf("RRSet of type %s with DNS name %s. is not permitted because a conflicting "+
 				"RRSet of type  CNAME with the same DNS name already exists in zone %s.", k.kind, k.name, domain))
+		case deleted[k].Name != "" && deleted[k].same(c.Set): // Route 53 may take it; nobody says so
+			messages = append(messages, fmt.Sprintf("The request contains an invalid set of changes for a resource record set '%s %s.'", k.kind, k.name))
 		default:
 			zone[k] = c.Set
 		}
