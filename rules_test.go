@@ -69,7 +69,7 @@ var rules = []rule{
 	{of: "...", except: []string{"specs/repo"}, not: []string{"github.com/dolthub/..."}, reason: "specs/repo alone knows the driver"},
 	{of: "...", except: []string{"agent", "agent/...", "reconciler/agentclient"}, not: []string{"google.golang.org/grpc/..."},
 		reason: "gRPC is spoken by the agent and its client alone"},
-	{of: "...", except: []string{"reconciler/ec2", "reconciler/route53", "reconciler/secretsmanager", "agent/cloudwatch", "cmd/mainstay/aws", "cmd/mainstay/controlplane"},
+	{of: "...", except: []string{"reconciler/awserr", "reconciler/ec2", "reconciler/route53", "reconciler/secretsmanager", "agent/cloudwatch", "cmd/mainstay/aws", "cmd/mainstay/controlplane"},
 		not: []string{"github.com/aws/..."}, reason: "AWS's SDK is known to one adapter for each of its services, and to who opens them"},
 	{of: "...", except: []string{"reconciler/acme"}, not: []string{"github.com/go-acme/..."}, reason: "reconciler/acme alone knows the ACME client"},
 	{of: "...", except: []string{"reconciler/attest"}, not: []string{"github.com/smallstep/pkcs7/..."},
