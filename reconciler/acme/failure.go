@@ -162,6 +162,7 @@ func (c *Client) failed(id string, r *record, names string, err error, wait time
 
 // held files that a limit is waited for.
 func (c *Client) held(id string, r *record, names string, h hold) {
+	h.until = h.until.UTC().Truncate(time.Second).Add(time.Second) // a second after, and not within it
 	c.mu.Lock()
 	if r.names == names {
 		r.looked, r.trouble, r.retry = true, h.reason, h.until

@@ -65,7 +65,7 @@ func (l Limits) of(names string, issued []issue, orders []time.Time) hold {
 	var worst hold
 	check := func(limit Limit, used []time.Time, reason string) {
 		if until := limit.next(used); until.After(worst.until) {
-			worst = hold{until.UTC().Truncate(time.Second).Add(time.Second), reason}
+			worst = hold{until, reason}
 		}
 	}
 	check(l.Orders, orders, fmt.Sprintf("the authority takes at most %s", l.Orders.sentence("orders of one account")))

@@ -24,7 +24,7 @@ type shelf struct {
 func newShelf() shelf { return shelf{revoked: make(map[string]bool)} }
 
 // newest is the last certificate for the names that was not revoked; nil: none.
-func (s *shelf) newest(names string) *stored {
+func (s shelf) newest(names string) *stored {
 	for _, b := range slices.Backward(s.bundles) {
 		if b != nil && b.names == names && !s.revoked[b.fingerprint] {
 			return b
@@ -34,7 +34,7 @@ func (s *shelf) newest(names string) *stored {
 }
 
 // find is the certificate with a fingerprint; nil: none.
-func (s *shelf) find(fingerprint string) *stored {
+func (s shelf) find(fingerprint string) *stored {
 	for _, b := range s.bundles {
 		if b != nil && b.fingerprint == fingerprint {
 			return b
