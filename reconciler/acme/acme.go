@@ -74,6 +74,8 @@ type Client struct {
 	records    map[string]*record
 	reports    map[string]plan.Certificate
 	quietUntil time.Time // the authority did not answer: renewal times are not asked before
+	place      string    // where renewal times are asked
+	placeUntil time.Time
 }
 
 // New returns a client that tracks nothing.

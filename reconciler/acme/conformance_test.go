@@ -1,6 +1,8 @@
 package acme
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -268,6 +270,28 @@ func TestTwoControlPlanesAtTheSameMoment(t *testing.T) {
 		if got := await(t, c, deployment, certified).Fingerprint; got != want {
 			t.Errorf("control plane %d has %s and not %s", i, got, want)
 		}
+	}
+}
+
+// fasterElsewhere fails to make records, after another control plane has obtained the
+// certificate that they are for.
+type fasterElsewhere struct{ other *Client }
+
+func (f fasterElsewhere) Present(ctx context.Context, _, _ string) error {
+	return errors.Join(f.other.Obtain(ctx, deployment, []string{name}), errors.New("no"))
+}
+func (fasterElsewhere) CleanUp(context.Context, string, string) error { return nil }
+
+func TestAnotherControlPlaneIsFaster(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fast := w.open(t)
+	slow := w.open(t, func(o *Options) { o.Challenges = fasterElsewhere{fast} })
+	track(t, fast, deployment, name)
+	track(t, slow, deployment, name)
+	r := obtain(t, slow, deployment, name)
+	if want := fast.Reports()[deployment]; r != want {
+		t.Errorf("the slow one has %+v, the fast one %+v", r, want)
 	}
 }
 

@@ -61,9 +61,7 @@ func TestAuthorityDownAndUpAgain(t *testing.T) {
 				t.Errorf("during the pause the authority was asked again: %+v", again)
 			}
 			passTime(c)
-			if later := refusing(t, c); later.Retry.Sub(time.Now()) < r.Retry.Sub(time.Now()) {
-				t.Errorf("the pauses do not grow: %s, then %s", r.Retry, later.Retry)
-			}
+			refusing(t, c, "does not answer")
 			w.proxy.failing("", nil)
 			passTime(c)
 			w.verify(t, c, deployment, obtain(t, c, deployment, name))

@@ -79,7 +79,7 @@ func (c *Client) obtain(ctx context.Context, id string, r *record, names string)
 			return nil
 		case errors.As(err, &store):
 			return err
-		default:
+		case !c.overtaken(ctx, id, r, names):
 			c.failed(id, r, names, err, wait)
 			return nil
 		}
@@ -87,6 +87,11 @@ func (c *Client) obtain(ctx context.Context, id string, r *record, names string)
 	c.suggest(ctx, id, r)
 	c.done(id, r, names)
 	return nil
+}
+
+// overtaken tells whether another control plane was faster at what this one failed at.
+func (c *Client) overtaken(ctx context.Context, id string, r *record, names string) bool {
+	return c.reread(ctx, id, r, names) == nil && c.usable(r, names) != nil
 }
 
 // done files what there is now.

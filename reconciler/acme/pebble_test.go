@@ -114,7 +114,7 @@ func tryPebble(t *testing.T, dir string, env []string) *pebble {
 func run(t *testing.T, out io.Writer, env []string, program string, args ...string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, append([]string{"PEBBLE_VA_NOSLEEP=1"}, env...)
+	cmd.Stdout, cmd.Stderr, cmd.Env = out, out, append([]string{"PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0"}, env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

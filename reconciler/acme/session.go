@@ -21,7 +21,10 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 )
 
-// A session is lego's client for the time of one context, logged in.
+// A session is lego's protocol client for the time of one context, logged in. The
+// flow of an order that lego has on top of it is not used: it ends with no context,
+// asks the machine's name servers about every record, although Present has waited
+// for them, and hides how long a refusal asks to wait.
 type session struct {
 	core *api.Core
 	wire *wire

@@ -61,12 +61,9 @@ func (c *Client) dueSuggestion(r *record) *stored {
 // renewalInfo asks the authority when a certificate should be renewed, and how long
 // the answer holds. Such questions need no account.
 func (c *Client) renewalInfo(ctx context.Context, leaf *x509.Certificate) (w window, hold time.Duration, err error) {
-	var directory legoacme.Directory
-	if _, err := c.get(ctx, c.opts.Directory, &directory); err != nil {
+	place, err := c.suggestionsAt(ctx)
+	if err != nil {
 		return w, 0, err
-	}
-	if directory.RenewalInfo == "" {
-		return w, 0, errNoSuggestions
 	}
 	id, err := certificate.MakeARICertID(leaf)
 	if err != nil {
@@ -75,7 +72,7 @@ func (c *Client) renewalInfo(ctx context.Context, leaf *x509.Certificate) (w win
 	var info struct {
 		SuggestedWindow struct{ Start, End time.Time }
 	}
-	header, err := c.get(ctx, strings.TrimSuffix(directory.RenewalInfo, "/")+"/"+id, &info)
+	header, err := c.get(ctx, place+"/"+id, &info)
 	if err != nil {
 		return w, 0, err
 	}
@@ -84,6 +81,32 @@ func (c *Client) renewalInfo(ctx context.Context, leaf *x509.Certificate) (w win
 		return window{}, 0, errors.New("the time it suggests ends before it begins")
 	}
 	return w, askAgain(header.Get("Retry-After")), nil
+}
+
+// suggestionsAt is the address below which the authority tells renewal times. It is
+// looked up once in askEvery, so that a large fleet does not ask for it as often as
+// for the times themselves.
+func (c *Client) suggestionsAt(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	place := c.place
+	if c.now().After(c.placeUntil) {
+		place = ""
+	}
+	c.mu.Unlock()
+	if place != "" {
+		return place, nil
+	}
+	var directory legoacme.Directory
+	if _, err := c.get(ctx, c.opts.Directory, &directory); err != nil {
+		return "", err
+	}
+	if directory.RenewalInfo == "" {
+		return "", errNoSuggestions
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.place, c.placeUntil = strings.TrimSuffix(directory.RenewalInfo, "/"), c.now().Add(askEvery)
+	return c.place, nil
 }
 
 // get reads a JSON document of the authority's.

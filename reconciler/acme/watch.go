@@ -112,19 +112,25 @@ func (c *Client) look(ctx context.Context, id string, r *record) {
 	}
 	defer r.release()
 	c.mu.Lock()
-	names, before := r.names, r.shelf.newest(r.names)
+	names, before, due := r.names, r.shelf.newest(r.names), !c.now().Before(r.lookAt)
 	c.mu.Unlock()
-	if err := c.reread(ctx, id, r, names); err != nil {
-		if ctx.Err() == nil {
-			c.log.Warn("a deployment's certificates cannot be looked up in the secret store; it is tried again", "deployment", id, "err", err)
+	if due {
+		if err := c.reread(ctx, id, r, names); err != nil {
+			c.unreadable(ctx, id, r, err)
+			return
 		}
-		c.lookLater(r, lookAgain)
-		return
 	}
 	c.suggest(ctx, id, r)
-	if c.looked(r, names, before) {
+	if !due || c.looked(r, names, before) {
 		c.file(id, r)
 	}
+}
+
+func (c *Client) unreadable(ctx context.Context, id string, r *record, err error) {
+	if ctx.Err() == nil {
+		c.log.Warn("a deployment's certificates cannot be looked up in the secret store; it is tried again", "deployment", id, "err", err)
+	}
+	c.lookLater(r, lookAgain)
 }
 
 // looked notes that a look is done, unless the names changed under it. Another

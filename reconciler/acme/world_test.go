@@ -42,7 +42,7 @@ func newWorld(t *testing.T, env ...string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pebble: p, proxy: newProxy(t, p), store: dir, records: &records{pebble: p}}
+	return &world{pebble: p, proxy: newProxy(t, p), store: dir, records: &records{pebble: p, present: make(map[string]int)}}
 }
 
 func (w *world) options(t *testing.T) Options {
@@ -229,7 +229,7 @@ type records struct {
 
 	mu      sync.Mutex
 	before  func(ctx context.Context, fqdn string, value *string) error
-	present map[string]int
+	present map[string]int // how many values a name has
 }
 
 // Present implements Challenges.
@@ -242,25 +242,22 @@ func (r *records) Present(ctx context.Context, fqdn, value string) error {
 			return err
 		}
 	}
-	r.count(fqdn, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.present[fqdn]++
 	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/set-txt", map[string]string{"host": fqdn + ".", "value": value})
 	return err
 }
 
 // CleanUp implements Challenges.
 func (r *records) CleanUp(ctx context.Context, fqdn, _ string) error {
-	r.count(fqdn, -1)
-	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/clear-txt", map[string]string{"host": fqdn + "."})
-	return err
-}
-
-func (r *records) count(fqdn string, by int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.present == nil {
-		r.present = make(map[string]int)
+	if r.present[fqdn] = max(r.present[fqdn]-1, 0); r.present[fqdn] > 0 {
+		return nil // the server removes all values of a name at once
 	}
-	r.present[fqdn] += by
+	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/clear-txt", map[string]string{"host": fqdn + "."})
+	return err
 }
 
 // hinder has f called before each record is made; nil: nothing.
