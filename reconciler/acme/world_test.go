@@ -158,8 +158,9 @@ func leafPEM(leaf *x509.Certificate) []byte {
 
 // A proxy stands before pebble.
 type proxy struct {
-	server *httptest.Server
-	target atomic.Pointer[pebble]
+	server  *httptest.Server
+	forward *httputil.ReverseProxy
+	target  atomic.Pointer[pebble]
 
 	mu    sync.Mutex
 	seen  map[string]int // by path, up to its second slash
@@ -170,7 +171,7 @@ type proxy struct {
 func newProxy(t *testing.T, p *pebble) *proxy {
 	x := &proxy{seen: make(map[string]int)}
 	x.target.Store(p)
-	forward := &httputil.ReverseProxy{
+	x.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "https", Host: x.target.Load().address})
 			r.Out.Host = r.In.Host // pebble's addresses lead here again
@@ -185,7 +186,7 @@ func newProxy(t *testing.T, p *pebble) *proxy {
 			fault(w, req)
 			return
 		}
-		forward.ServeHTTP(w, req)
+		x.forward.ServeHTTP(w, req)
 	}))
 	t.Cleanup(x.server.Close)
 	return x
@@ -253,10 +254,14 @@ func (r *records) Present(ctx context.Context, fqdn, value string) error {
 func (r *records) CleanUp(ctx context.Context, fqdn, _ string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.present[fqdn] = max(r.present[fqdn]-1, 0); r.present[fqdn] > 0 {
-		return nil // the server removes all values of a name at once
+	if r.present[fqdn] > 1 { // the server removes all values of a name at once
+		r.present[fqdn]--
+		return nil
 	}
 	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/clear-txt", map[string]string{"host": fqdn + "."})
+	if err == nil {
+		r.present[fqdn] = 0
+	}
 	return err
 }
 
