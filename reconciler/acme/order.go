@@ -28,6 +28,58 @@ const (
 	pollTimeout = 3 * time.Minute
 )
 
+// An ordering is one order under way.
+type ordering struct {
+	client    *Client
+	session   *session
+	id, names string
+	replaces  string
+	reserved  **issue
+}
+
+// run brings the order to a bundle.
+func (o *ordering) run(ctx context.Context) ([]byte, error) {
+	c, names := o.client, splitNames(o.names)
+	if o.replaces != "" && o.session.core.GetDirectory().RenewalInfo == "" {
+		if err := o.asNew(); err != nil {
+			return nil, err
+		}
+		o.replaces = ""
+	}
+	order, err := o.session.newOrder(names, o.replaces, o.asNew)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.prove(ctx, o.session, o.id, order.Authorizations); err != nil {
+		return nil, err
+	}
+	key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	chain, err := o.session.finish(ctx, order, key, names)
+	if err != nil {
+		if !refused(err) {
+			c.book.keep(*o.reserved)
+		}
+		return nil, err
+	}
+	return makeBundle(chain, key, c.opts.Directory, c.now(), order.Replaces != "")
+}
+
+// asNew is asked when the authority does not take the order as a renewal: then its
+// limits are those of a new one.
+func (o *ordering) asNew() error {
+	c := o.client
+	c.book.release(*o.reserved)
+	reserved, h := c.book.reserve(o.names, false, c.now())
+	if reserved == nil {
+		return &heldError{h}
+	}
+	*o.reserved = reserved
+	return nil
+}
+
 // newOrder orders a certificate. An authority that does not take it as a replacement
 // (it does not know the certificate, or it was replaced already) is asked again
 // without, when plain says that the limits allow that.
