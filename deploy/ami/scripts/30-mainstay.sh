@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs our program and its units. Those of a machine are mainstay-*.service,
-# that of a reconciler is mainstay.service.
+# Installs our program and its units: those of a reconciler are named below, all
+# others are a machine's.
 set -eu
 
 install -d -m 0755 /opt/mainstay/bin /opt/mainstay/libexec /etc/mainstay
@@ -20,8 +20,10 @@ for unit in "$STAGING"/systemd/*.service; do
 	name=$(basename "$unit")
 	case "$ROLE:$name" in
 	*:mainstay-cloudwatch.service) ;;
-	reconciler:mainstay.service) ;;
-	reconciler:* | machine:mainstay.service) continue ;;
+	reconciler:mainstay.service | reconciler:mainstay-hub-password.service) ;;
+	machine:mainstay.service | machine:mainstay-hub-password.service) continue ;;
+	machine:*) ;;
+	*) continue ;;
 	esac
 	install -m 0644 "$unit" "/etc/systemd/system/$name"
 	# A reconciler is enabled by its user-data, once it has a configuration.
