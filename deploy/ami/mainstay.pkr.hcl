@@ -35,8 +35,6 @@ source "amazon-ebs" "debian" {
 
   encrypt_boot = true
   kms_key_id   = var.kms_key_id
-  # Machines of this image answer IMDSv2 alone, however they are launched.
-  imds_support = "v2.0"
 
   launch_block_device_mappings {
     device_name           = "/dev/xvda"

@@ -10,7 +10,7 @@ systemctl mask ssh.service ssh.socket
 install -d -m 0755 /etc/ssh/sshd_config.d
 install -m 0644 "$STAGING/files/sshd.conf" /etc/ssh/sshd_config.d/00-mainstay.conf
 passwd --lock root
-for user in $(awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd); do
+awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd | while read -r user; do
 	passwd --lock "$user"
 done
 systemctl mask getty@tty1.service serial-getty@ttyS0.service
