@@ -98,3 +98,17 @@ func TestCommandsExist(t *testing.T) {
 		t.Error("no command was found in docs/operations.md")
 	}
 }
+
+// TestLinks: what the runbook points to in itself and in deploy/ is there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	there := anchors(t)
+	for _, m := range regexp.MustCompile(`\]\((#|\.\./)([^)]*)\)`).FindAllStringSubmatch(string(read(t, "../docs/operations.md")), -1) {
+		if m[1] == "#" && !there[m[2]] {
+			t.Errorf("docs/operations.md points to #%s, which it has not", m[2])
+		}
+		if m[1] == "../" {
+			read(t, "../"+m[2])
+		}
+	}
+}

@@ -148,7 +148,7 @@ func TestPortsOfTheStack(t *testing.T) {
 		}
 		open[fmt.Sprintf("%s %v", name, from)] = true
 	}
-	for _, want := range []string{"AgentsFromReconcilers 7700", "DatabasesFromReconcilers 3306", "DatabasesFromClientCidr 3306", "DatabasesFromClientGroup 3306"} {
+	for _, want := range []string{"AgentsFromReconcilers 7700", "DatabasesFromReconcilers 3306", "DatabasesFromClientCidr 3306", "DatabasesFromClientCidrIpv6 3306", "DatabasesFromClientGroup 3306"} {
 		if !open[want] {
 			t.Errorf("the stack does not open %s", want)
 		}
