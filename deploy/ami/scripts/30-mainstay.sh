@@ -16,7 +16,7 @@ else
 	/opt/mainstay/bin/mainstay-agent --version
 fi
 
-for unit in "$STAGING"/systemd/*.service; do
+for unit in "$STAGING"/systemd/*; do
 	name=$(basename "$unit")
 	case "$ROLE:$name" in
 	*:mainstay-cloudwatch.service) ;;
