@@ -16,11 +16,11 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test conformance check bench generate clean
+.PHONY: help demo build programs test conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## build, then run a fleet of three databases here (Ctrl-C stops it, make demo resumes)
 	@$(BIN)/mainstay up
@@ -57,6 +57,9 @@ conformance: $(PEBBLE) ## run the cloud on EC2 against moto, certificates agains
 
 check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/check.sh
+
+deploy-check: ## check deploy/ with packer, cfn-lint, parliament, promtool and others (installs them into build/)
+	@GO="$(GO)" sh tools/deploy.sh
 
 bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH); prints Markdown
 	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-bench ./cmd/mainstay-bench
