@@ -1,11 +1,7 @@
 package ec2_test
 
 import (
-	"fmt"
-	"net/http/httptest"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +14,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/porttest"
 )
@@ -29,7 +26,7 @@ const (
 
 // A world is moto behind the proxy that makes it answer like AWS.
 type world struct {
-	proxy   *proxy
+	proxy   *mototest.Proxy
 	client  *sdk.Client
 	sts     *sts.Client
 	subnet  string
@@ -44,11 +41,9 @@ func newWorld(t *testing.T) *world {
 	if endpoint == "" {
 		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
 	}
-	p := newProxy(t, endpoint)
-	server := httptest.NewServer(p)
-	t.Cleanup(server.Close)
+	p := mototest.New(t, endpoint)
 	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String(server.URL),
+		Region: region, BaseEndpoint: aws.String(p.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: ec2.NewLimiter()}
@@ -106,23 +101,6 @@ func (w *world) harness() porttest.Harness {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	t.Cleanup(func() { t.Log("requests of the suite: " + w.proxy.counts()) })
+	t.Cleanup(func() { t.Log("requests of the suite: " + w.proxy.Counts()) })
 	porttest.Run(t, func(*testing.T) porttest.Harness { return w.harness() })
-}
-
-// counts are the requests by action, most first.
-func (p *proxy) counts() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var actions []string
-	total := 0
-	for action, n := range p.requests {
-		actions = append(actions, action)
-		total += n
-	}
-	slices.SortFunc(actions, func(a, b string) int { return p.requests[b] - p.requests[a] })
-	for i, action := range actions {
-		actions[i] = fmt.Sprintf("%s %d", action, p.requests[action])
-	}
-	return fmt.Sprintf("%d in all: %s", total, strings.Join(actions, ", "))
 }

@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 )
 
 func TestLaunchAnswerLost(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	actions := batch(3)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InternalError", after: true}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError", After: true}))
 	if _, err := f.Launch(t.Context(), actions); ec2.KindOf(err) != ec2.Ambiguous {
 		t.Fatalf("the lost answer is %v, want ambiguous", err)
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	machines := f.launch(t, actions)
 	if inv := f.owned(t, actions); len(inv.Machines) != len(machines) {
 		t.Errorf("%d machines, want %d", len(inv.Machines), len(machines))
@@ -29,7 +30,7 @@ func TestLaunchCutOff(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	actions := batch(2)
-	f.proxy.failing(on("CreateTags", fault{status: http.StatusServiceUnavailable, code: "Unavailable"}))
+	f.proxy.Failing(mototest.On("CreateTags", mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}))
 	machines := f.launch(t, actions)
 	inv := f.owned(t, actions)
 	volume := inv.Volumes[0]
@@ -40,7 +41,7 @@ func TestLaunchCutOff(t *testing.T) {
 	if err := next.TerminateMachine(t.Context(), volume.AttachedTo); err == nil {
 		t.Error("a machine was terminated before its volume could be labelled")
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	if err := next.TerminateMachine(t.Context(), volume.AttachedTo); err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +52,9 @@ func TestLaunchCutOff(t *testing.T) {
 			t.Errorf("machine %s still carries the list of owners: %v", m.ID, keys)
 		}
 	}
-	labels := f.proxy.count("CreateTags")
+	labels := f.proxy.Count("CreateTags")
 	f.whole(t)
-	if again := f.proxy.count("CreateTags"); again != labels {
+	if again := f.proxy.Count("CreateTags"); again != labels {
 		t.Errorf("what is labelled was labelled again, %d times", again-labels)
 	}
 }
@@ -97,11 +98,11 @@ func TestPartFirst(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	actions := batch(3)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InternalError"}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}))
 	if _, err := f.Launch(t.Context(), actions); err == nil {
 		t.Fatal("the first launch did not fail")
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	f.launch(t, actions[2:])
 	f.owned(t, actions)
 }
@@ -111,16 +112,16 @@ func TestPartFirst(t *testing.T) {
 func TestShortage(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InsufficientInstanceCapacity"}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}))
 	for range 3 {
 		if _, err := f.Launch(t.Context(), batch(1)); ec2.KindOf(err) != ec2.NoCapacity {
 			t.Fatalf("error %v, want no capacity", err)
 		}
 	}
-	if n := f.proxy.count("RunInstances"); n != 1 {
+	if n := f.proxy.Count("RunInstances"); n != 1 {
 		t.Errorf("asked %d times for what there is none of", n)
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	other := batch(1)
 	other[0].Shape.InstanceType = "t3.large"
 	f.launch(t, other)
@@ -130,25 +131,25 @@ func TestShortage(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		fault fault
+		fault mototest.Fault
 		want  ec2.Kind
 	}{
-		{fault{status: http.StatusServiceUnavailable, code: "RequestLimitExceeded"}, ec2.Throttled},
-		{fault{status: http.StatusInternalServerError, code: "InsufficientInstanceCapacity"}, ec2.NoCapacity},
-		{fault{status: http.StatusBadRequest, code: "VcpuLimitExceeded"}, ec2.Quota},
-		{fault{status: http.StatusBadRequest, code: "RequestExpired"}, ec2.Denied},
-		{fault{status: http.StatusBadRequest, code: "InvalidAMIID.NotFound"}, ec2.NotFound},
+		{mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}, ec2.Throttled},
+		{mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}, ec2.NoCapacity},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "VcpuLimitExceeded"}, ec2.Quota},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "RequestExpired"}, ec2.Denied},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "InvalidAMIID.NotFound"}, ec2.NotFound},
 	} {
 		t.Run(string(c.want), func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t)
-			f.proxy.failing(on("RunInstances", c.fault))
+			f.proxy.Failing(mototest.On("RunInstances", c.fault))
 			_, err := f.Launch(t.Context(), batch(2))
-			if ec2.KindOf(err) != c.want || f.proxy.count("RunInstances") != 1 {
-				t.Errorf("%d requests, and %v; want one, %s", f.proxy.count("RunInstances"), err, c.want)
+			if ec2.KindOf(err) != c.want || f.proxy.Count("RunInstances") != 1 {
+				t.Errorf("%d requests, and %v; want one, %s", f.proxy.Count("RunInstances"), err, c.want)
 			}
-			f.proxy.failing(on("DescribeInstances", c.fault))
-			if gap := f.Observe(t.Context()).Gaps.Machines; !strings.Contains(gap, c.fault.code) {
+			f.proxy.Failing(mototest.On("DescribeInstances", c.fault))
+			if gap := f.Observe(t.Context()).Gaps.Machines; !strings.Contains(gap, c.fault.Code) {
 				t.Errorf("the gap does not tell why: %q", gap)
 			}
 		})

@@ -1,7 +1,6 @@
 package ec2_test
 
 import (
-	"net/url"
 	"slices"
 	"testing"
 
@@ -38,16 +37,6 @@ func batch(n int) []plan.Action {
 		}
 	}
 	return actions
-}
-
-// on answers one action with an error.
-func on(action string, f fault) func(string, url.Values) *fault {
-	return func(asked string, _ url.Values) *fault {
-		if asked != action {
-			return nil
-		}
-		return &f
-	}
 }
 
 func (f *fleet) launch(t *testing.T, actions []plan.Action) []plan.Machine {

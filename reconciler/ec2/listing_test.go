@@ -2,7 +2,6 @@ package ec2_test
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -22,24 +22,24 @@ func TestPages(t *testing.T) {
 	for range launches {
 		f.launch(t, batch(1))
 	}
-	small := func(action string, form url.Values) *fault {
-		if action == "DescribeInstances" && form.Has("MaxResults") {
-			form.Set("MaxResults", page)
+	small := func(r mototest.Request) *mototest.Fault {
+		if r.Action == "DescribeInstances" && r.Form.Has("MaxResults") {
+			r.Form.Set("MaxResults", page)
 		}
 		return nil
 	}
-	f.proxy.failing(small)
-	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.count("DescribeInstances") != launches+2 {
-		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.count("DescribeInstances"), launches)
+	f.proxy.Failing(small)
+	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.Count("DescribeInstances") != launches+2 {
+		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.Count("DescribeInstances"), launches)
 	}
-	f.proxy.failing(func(action string, form url.Values) *fault {
+	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
 		switch {
-		case form.Has("NextToken"):
-			return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
-		case action == "DescribeVolumes":
-			return &fault{more: true}
+		case r.Form.Has("NextToken"):
+			return &mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}
+		case r.Action == "DescribeVolumes":
+			return &mototest.Fault{Edit: firstOfTwo(r.Action)}
 		}
-		return small(action, form)
+		return small(r)
 	})
 	inv := f.Observe(t.Context())
 	for what, gap := range map[string]string{"machines": inv.Gaps.Machines, "volumes": inv.Gaps.Volumes} {
@@ -52,18 +52,26 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// firstOfTwo makes an answer the first page of two.
+func firstOfTwo(action string) func(string) string {
+	end := "</" + action + "Response>"
+	return func(answer string) string {
+		return strings.Replace(answer, end, "<nextToken>second</nextToken>"+end, 1)
+	}
+}
+
 // TestOwnerUnderGap: a volume whose owner stands on a machine that cannot be listed
 // is not nobody's.
 func TestOwnerUnderGap(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.proxy.failing(on("CreateTags", fault{status: http.StatusServiceUnavailable, code: "Unavailable"}))
+	f.proxy.Failing(mototest.On("CreateTags", mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}))
 	f.launch(t, batch(2))
-	f.proxy.failing(func(action string, _ url.Values) *fault {
-		if action != "CreateTags" && action != "DescribeInstances" {
+	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != "CreateTags" && r.Action != "DescribeInstances" {
 			return nil
 		}
-		return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
+		return &mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}
 	})
 	inv := f.Observe(t.Context())
 	if inv.Gaps.Machines == "" || !strings.Contains(inv.Gaps.Volumes, "a machine that was not listed") {
@@ -131,9 +139,9 @@ func TestRequestsOfALaunch(t *testing.T) {
 	f.launch(t, actions)
 	f.owned(t, actions)
 	f.whole(t)
-	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.counts())
+	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.Counts())
 	for action, most := range map[string]int{"RunInstances": 1, "DescribeInstances": 3, "DescribeVolumes": 2, "CreateTags": deployments, "DeleteTags": 1} {
-		if n := f.proxy.count(action); n > most {
+		if n := f.proxy.Count(action); n > most {
 			t.Errorf("%d requests %s, want %d at most", n, action, most)
 		}
 	}
