@@ -58,7 +58,8 @@ func (f *fleet) whole(t *testing.T) plan.Inventory {
 	return inv
 }
 
-// owned expects one volume for each action, with its owner.
+// owned expects one volume for each action, which tells its deployment or, with its
+// machine, the token and index.
 func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
 	t.Helper()
 	inv := f.whole(t)
@@ -66,25 +67,26 @@ func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
 		t.Fatalf("%d volumes, want %d: %+v", len(inv.Volumes), len(actions), inv.Volumes)
 	}
 	for _, a := range actions {
-		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool { return v.Deployment == a.Slot.Deployment }) {
-			t.Errorf("deployment %s has no volume", a.Slot.Deployment)
+		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool {
+			return v.Deployment == a.Slot.Deployment || v.Deployment == "" && v.Token == a.Token && v.Index == a.Index
+		}) {
+			t.Errorf("index %d of deployment %s has no volume among %+v", a.Index, a.Slot.Deployment, inv.Volumes)
 		}
 	}
 	return inv
 }
 
-// tags are the keys of the tags that moto has of one thing.
-func (f *fleet) tags(t *testing.T, id string) []string {
+// tags are those that moto has of one thing.
+func (w *world) tags(t *testing.T, id string) map[string]string {
 	t.Helper()
-	out, err := f.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
+	out, err := w.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
 		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: []string{id}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys []string
+	tags := make(map[string]string)
 	for _, tag := range out.Tags {
-		keys = append(keys, aws.ToString(tag.Key))
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
-	slices.Sort(keys)
-	return keys
+	return tags
 }

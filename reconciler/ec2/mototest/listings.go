@@ -70,6 +70,11 @@ func (l listings) unseen(q Request, send sender) *httptest.ResponseRecorder {
 	if byID {
 		return send(q)
 	}
+	return nothing(q)
+}
+
+// nothing is an empty listing.
+func nothing(q Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Type", "text/xml")
 	_, _ = fmt.Fprintf(w, `<%sResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>0</requestId></%[1]sResponse>`, q.Action)

@@ -3,7 +3,7 @@
 //
 // A Proxy stands between the SDK and moto. It adds what moto lacks of EC2: a client
 // token launches once, a launch makes as many machines as it may, and what was
-// terminated does not start. It counts requests by service and action, and can be
+// terminated does not start. No machine is unwell. It counts requests by service and action, and can be
 // told to refuse, to lose an answer, or to list what was there some time ago.
 // Requests of other services pass unchanged. It checks no signature, and it is for
 // tests alone.
@@ -185,6 +185,8 @@ func (p *Proxy) forward(r *http.Request, q Request, only int) *httptest.Response
 		return p.launches.start(q, send)
 	case "TerminateInstances":
 		return p.launches.end(q, send)
+	case "DescribeInstanceStatus":
+		return nothing(q) // moto knows none of its filters: no machine is unwell, unless Edit says so
 	}
 	if strings.HasPrefix(q.Action, "Describe") {
 		return p.listings.list(q, send)
