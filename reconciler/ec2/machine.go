@@ -26,15 +26,17 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	if err := checkID(instancePattern, "a machine", machine); err != nil {
 		return err
 	}
-	err := c.labelFirst(ctx, machine)
-	if KindOf(err) == NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
+	if tags, listed := c.memory.tags(machine); !listed || !c.isOurs(tags) {
+		_, err := c.instance(ctx, machine)
+		if KindOf(err) == NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
-	_, err = call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
+	_, err := call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
 	if KindOf(err) == NotFound {
 		return nil
 	}
