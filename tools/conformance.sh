@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs the suites that every cloud and every secret store passes against moto, a stand-in for AWS's API,
-# which is installed into build/venv and runs only as long as this does.
+# Runs the suites that every cloud and every secret store passes, and the shipping
+# of metrics, against moto, a stand-in for AWS's API, which is installed into
+# build/venv and runs only as long as this does.
 set -eu
 cd "$(dirname "$0")/.."
 GO="${GO:-go}" TAGS="${TAGS:-gms_pure_go}" PYTHON="${PYTHON:-python3}"
@@ -58,7 +59,7 @@ while True:
 PY
 
 echo "conformance: moto $moto on 127.0.0.1:$port"
-MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" "$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2 ./reconciler/secretsmanager >"$work/test.log" 2>&1 || {
+MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" "$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2 ./reconciler/secretsmanager ./agent/cloudwatch >"$work/test.log" 2>&1 || {
 	cat "$work/test.log"
 	exit 1
 }
