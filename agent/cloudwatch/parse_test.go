@@ -107,7 +107,7 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%q is read as %v", text, samples)
 		}
 	}
-	for _, text := range []string{"", "other 1\n", "dss_query_duration 1\n", "# TYPE dss_query_duration histogram\ndss_query_duration_sum 1\n"} {
+	for _, text := range []string{"", "other 1\n", "dss_query_duration 1\n", "dss_replication_lag{database=\"a\"} -1\n", "# TYPE dss_query_duration histogram\ndss_query_duration_sum 1\n"} {
 		samples, err := parse(strings.NewReader(text))
 		if err != nil {
 			t.Errorf("%q: %v", text, err)

@@ -237,7 +237,7 @@ func TestLastingFaults(t *testing.T) {
 			[]string{"credentials"}, []string{"credentials"}},
 		"denied": {fault{400, "AccessDeniedException", "User: u is not authorized to perform: secretsmanager:X", false},
 			[]string{"secretsmanager:GetSecretValue", "secret:mainstay/"}, []string{"secretsmanager:CreateSecret", "secretsmanager:TagResource"}},
-		"key denied": {fault{400, "AccessDeniedException", "Access to KMS is not allowed: kms:Decrypt", false},
+		"key denied": {fault{400, "AccessDeniedException", "Access to KMS is not allowed", false},
 			[]string{"kms:Decrypt", "alias/fleet"}, []string{"kms:GenerateDataKey", "alias/fleet"}},
 		"key disabled": {fault{400, "DecryptionFailure", "Secrets Manager can't decrypt", false}, []string{"enabled"}, []string{"enabled"}},
 		"quota":        {fault{400, "LimitExceededException", "too many", false}, []string{"quota"}, []string{"quota"}},

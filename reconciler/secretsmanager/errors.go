@@ -25,7 +25,7 @@ func (s *Store) advice(err error, doing, name string) string {
 		return "AWS throttles it, because the account asks too often; it is tried again at the next pass"
 	case deleted(err):
 		return "it is scheduled for deletion, and what it is for needs it; bring it back with aws secretsmanager restore-secret --secret-id " + s.id(name)
-	case strings.Contains(message, "kms:") || kmsCodes[code]:
+	case strings.Contains(message, "kms:") || strings.Contains(message, "Access to KMS") || kmsCodes[code]:
 		return "allow the control plane's role kms:Decrypt and kms:GenerateDataKey on the key " + s.keyName() + ", and see that it is enabled"
 	case code == "AccessDeniedException" || code == "AccessDenied":
 		return "allow the control plane's role " + permissions[doing] + " on secret:" + s.prefix() + "*"
