@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
 
@@ -45,10 +46,30 @@ func (a *app) target() (target, error) {
 		return a.namedHub(h)
 	}
 	t := target{hub: run.Hub, user: run.User, seats: h.Clients(), run: &run, home: h}
-	if run.PasswordFile != "" {
+	switch {
+	case run.SQLPort != 0:
+		t.password, err = t.secret(hubSecret)
+	case run.PasswordFile != "":
 		t.password, err = readPassword(run.PasswordFile)
 	}
 	return t, err
+}
+
+// store is the control plane's secret store, to look things up. Nothing is made
+// there: a password that a command made would be no server's.
+func (t target) store() (*secrets.Dir, error) {
+	return secrets.OpenDir(t.run.Secrets, secrets.ReadOnly())
+}
+
+// secret is the administrator's password of a deployment.
+func (t target) secret(deployment string) (string, error) {
+	store, err := t.store()
+	if err != nil {
+		return "", err
+	}
+	// A directory answers at once, so there is nothing to break off.
+	password, err := store.Get(context.Background(), "deployments/"+deployment+"/password")
+	return string(password), err
 }
 
 // namedHub is a fleet known by its hub alone. Its clones go to the user's cache:

@@ -71,6 +71,10 @@ func (f *fleet) serve(name string) *daemon {
 	hub := f.hub()
 	dir := filepath.Join(f.dir, "..", name)
 	config := filepath.Join(f.t.TempDir(), "mainstay.yaml")
+	passwordFile := filepath.Join(filepath.Dir(config), "hub.password")
+	if err := os.WriteFile(passwordFile, []byte(f.hubPassword()), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
 	content := fmt.Sprintf(`hub:
   url: %s
   user: %s
@@ -82,7 +86,7 @@ cloud:
 secrets:
   dir: %s
 log_level: debug
-`, hub.Hub, hub.User, hub.PasswordFile, dir, hub.Cloud, hub.Secrets)
+`, hub.Hub, hub.User, passwordFile, dir, hub.Cloud, hub.Secrets)
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
