@@ -8,7 +8,7 @@
 // of the agent, of whatever kind, leaves the database as it is.
 //
 // It does not stop the database when it is stopped itself: that is for whoever
-// stops the machine (package agent/machine, or systemd). It does not fetch Dolt.
+// stops the machine (package agent/machine, or systemd).
 package agent
 
 import (
@@ -38,6 +38,7 @@ type Agent struct {
 	orders   *orders
 	board    *board
 	volumes  *volumes
+	programs *programs
 	super    *supervisor
 }
 
@@ -57,7 +58,9 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 	a := &Agent{config: config, log: log, identity: id, orders: &orders{machine: config.MachineID}}
 	a.board = newBoard(config.MachineID, version, time.Now())
 	a.board.update(func(s *agentpb.StatusResponse) { s.CertificateExpiresAt = id.expires() })
-	a.super = newSupervisor(config, a.orders, a.board, log)
+	a.programs = newPrograms(config, a.board, log)
+	a.super = newSupervisor(config, a.orders, a.board, a.programs, log)
+	a.programs.changed = a.super.poke
 	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, changed: a.super.poke, log: log}
 	return a, nil
 }
@@ -84,6 +87,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	server := a.server(ctx)
 	group.Go(func() error { return server.Serve(listener) })
 	group.Go(func() error { return a.super.run(ctx) })
+	group.Go(func() error { return a.programs.run(ctx) })
 	group.Go(func() error { return a.volumes.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
