@@ -332,6 +332,15 @@ func (r *rig) serving() *agentpb.Database {
 
 // query runs SQL as a client of the database does: over TLS, trusting the fleet.
 func (r *rig) query(password, statement string) (string, error) {
+	db := r.database(password)
+	defer func() { _ = db.Close() }()
+	var value string
+	err := db.QueryRowContext(limited(r.t), statement).Scan(&value)
+	return value, err
+}
+
+func (r *rig) database(password string) *sql.DB {
+	r.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(r.ca.cert)
 	cfg := mysql.NewConfig()
@@ -341,13 +350,9 @@ func (r *rig) query(password, statement string) (string, error) {
 	cfg.Logger = log.New(io.Discard, "", 0)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return "", err
+		r.t.Fatal(err)
 	}
-	db := sql.OpenDB(connector)
-	defer func() { _ = db.Close() }()
-	var value string
-	err = db.QueryRowContext(limited(r.t), statement).Scan(&value)
-	return value, err
+	return sql.OpenDB(connector)
 }
 
 func (r *rig) mustQuery(statement, want string) {

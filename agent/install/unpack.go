@@ -28,7 +28,7 @@ func Unpack(release io.Reader, to, name string) error {
 			return err
 		}
 	}
-	return write(from, to)
+	return write(from, to, unpackedLimit)
 }
 
 func inArchive(in io.Reader, name string) (io.Reader, error) {
@@ -54,21 +54,21 @@ func inArchive(in io.Reader, name string) (io.Reader, error) {
 
 // write makes a program of what it reads. It is synced: a version that is there
 // after a power cut must be whole.
-func write(from io.Reader, to string) (err error) {
+func write(from io.Reader, to string, limit int64) (err error) {
 	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {
 		return fmt.Errorf("make the program's file: %w", err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	n, err := io.Copy(file, io.LimitReader(from, unpackedLimit+1))
+	n, err := io.Copy(file, io.LimitReader(from, limit+1))
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) {
 		return fmt.Errorf("%w: it ends too early: %w", fetch.ErrWrong, err)
 	}
 	if err != nil {
 		return fmt.Errorf("unpack the program: %w", err)
 	}
-	if n > unpackedLimit {
-		return fmt.Errorf("%w: unpacked it is longer than %d MiB", fetch.ErrWrong, unpackedLimit>>20)
+	if n > limit {
+		return fmt.Errorf("%w: unpacked it is longer than %d MiB", fetch.ErrWrong, limit>>20)
 	}
 	return file.Sync()
 }
