@@ -27,7 +27,6 @@ type store struct {
 	breaks []int // after how many bytes each of the next answers breaks off
 	stalls bool  // does not break off but sends nothing more
 	ranges []string
-	etag   bool
 }
 
 func newStore(t *testing.T) *store {
