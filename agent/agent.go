@@ -38,6 +38,7 @@ type Agent struct {
 	orders   *orders
 	board    *board
 	volumes  *volumes
+	data     *data
 	programs *programs
 	super    *supervisor
 }
@@ -61,7 +62,11 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 	a.programs = newPrograms(config, a.board, log)
 	a.super = newSupervisor(config, a.orders, a.board, a.programs, log)
 	a.programs.changed = a.super.poke
-	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, changed: a.super.poke, log: log}
+	if a.data, err = newData(config, a.orders, log); err != nil {
+		return nil, err
+	}
+	a.board.update(a.orders.describe) // of a volume that was given back
+	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, data: a.data, changed: a.super.poke, log: log}
 	return a, nil
 }
 
@@ -75,13 +80,16 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.data.run(ctx) })
+	a.data.settle(ctx)
 	a.volumes.look()
 	// The first answer to a control plane should tell of the database that is
 	// found again, not that nothing is known yet.
 	a.super.firstStep(ctx)
 	listener, err := a.listen(ctx)
 	if err != nil {
-		return err
+		cancel()
+		return errors.Join(err, group.Wait())
 	}
 	a.log.Info("agent serves", "address", listener.Addr().String(), "enrolled", a.identity.enrolled())
 	server := a.server(ctx)

@@ -12,6 +12,7 @@ const (
 	AdministratorRefused = "AdministratorRefused" // the database serves, but the agent cannot log in
 	Unresponsive         = "Unresponsive"         // the database runs and does not answer
 	OrderUnreadable      = "OrderUnreadable"      // what is stored on the volume is damaged
+	VolumeUnusable       = "VolumeUnusable"       // a volume is attached and not mounted, or not as it should be
 	Fetching             = "Fetching"             // the wanted version of Dolt is on its way
 )
 

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/mainstaydb/mainstay/agent/disk"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,8 +26,12 @@ type Config struct {
 	SQLHost     string `json:"sql_host"`
 	SQLPort     int    `json:"sql_port"`
 	MetricsPort int    `json:"metrics_port"` // 0: no metrics
+	// Disk says who brings the volume to its place: "ebs" is the agent itself, on
+	// EC2; empty: whoever made the machine.
+	Disk string `json:"disk,omitempty"`
 
-	dir string
+	dir        string
+	findVolume func() (*disk.Device, error) // nil: as package disk does
 }
 
 // LoadConfig reads machine.json in a machine's directory.
@@ -67,14 +73,21 @@ func (c Config) validate() error {
 	if c.SQLPort < 1 || c.SQLPort > 65535 {
 		errs = append(errs, fmt.Errorf("sql_port %d is no port", c.SQLPort))
 	}
+	if c.Disk != "" && c.Disk != DiskEBS {
+		errs = append(errs, fmt.Errorf("disk %q is not known, want %q or nothing", c.Disk, DiskEBS))
+	}
 	if c.MetricsPort < 0 || c.MetricsPort > 65535 {
 		errs = append(errs, fmt.Errorf("metrics_port %d is no port", c.MetricsPort))
 	}
 	return errors.Join(errs...)
 }
 
+// DiskEBS: the volume is one of EBS, which the agent mounts.
+const DiskEBS = "ebs"
+
 func (c Config) runDir() string       { return filepath.Join(c.dir, "run") }
 func (c Config) logDir() string       { return filepath.Join(c.dir, "log") }
+func (c Config) stoppedFile() string  { return filepath.Join(c.dir, "stopped.json") }
 func (c Config) identityFile() string { return filepath.Join(c.dir, "agent.pem") }
 
 // DatabasePIDFile is where the database of the machine in dir is found by
@@ -89,9 +102,21 @@ func lockAgent(c Config) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the machine's directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+	for began := time.Now(); ; time.Sleep(lockPause) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if time.Since(began) > lockPatience {
+			_ = f.Close()
+			return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+		}
 	}
-	return f, nil
 }
+
+// lockPatience is for an agent that has just ended: a process that it was starting
+// in that moment holds its lock too, until it has become another program.
+const (
+	lockPatience = time.Second
+	lockPause    = 20 * time.Millisecond
+)

@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/agent/disk"
 	"github.com/mainstaydb/mainstay/agent/process"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -129,6 +130,7 @@ type rig struct {
 	quit   context.CancelFunc
 	ended  chan error
 	conn   *grpc.ClientConn
+	device func() (*disk.Device, error) // the volume's device, where the agent mounts it
 }
 
 func newRig(t testing.TB) *rig {
@@ -198,6 +200,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	config.findVolume = r.device
 	handler := slog.DiscardHandler
 	if testing.Verbose() {
 		handler = slog.NewTextHandler(r.t.Output(), nil)

@@ -118,6 +118,20 @@ func (o *orders) forget(generation int64) error {
 	return nil
 }
 
+// newest is the newest generation seen.
+func (o *orders) newest() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seen
+}
+
+// stopped tells whether a stop of this generation is still the last word.
+func (o *orders) stopped(generation int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.order == nil && o.seen == generation
+}
+
 // wanted returns what the database should be, and where its program comes from.
 // ok is false when it should not be.
 func (o *orders) wanted() (w doltserver.Want, source fetch.Source, ok bool) {

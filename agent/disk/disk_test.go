@@ -122,8 +122,7 @@ func (b *bench) find() (*Device, error) {
 	if !b.attached {
 		return nil, nil
 	}
-	sys := filepath.Join("/sys/block", filepath.Base(b.loop))
-	return &Device{ID: "vol-1", Path: b.loop, Number: read(sys, "dev"), sys: sys}, nil
+	return NewDevice("vol-1", b.loop, read(filepath.Join("/sys/block", filepath.Base(b.loop)), "dev")), nil
 }
 
 // start runs the disk, as an agent that starts does.

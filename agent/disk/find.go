@@ -16,6 +16,11 @@ type Device struct {
 	sys    string // its directory in /sys
 }
 
+// NewDevice describes a block device that was found otherwise than by FindEBS.
+func NewDevice(id, path, number string) *Device {
+	return &Device{ID: id, Path: path, Number: number, sys: filepath.Join("/sys/block", filepath.Base(path))}
+}
+
 // sector is the unit of sizes in /sys, whatever the device's own is.
 const sector = 512
 
