@@ -46,6 +46,9 @@ type Agent struct {
 // New reads what the machine knows of itself and makes its key at the first
 // start. Version is the agent's own.
 func New(config Config, version string, log *slog.Logger) (*Agent, error) {
+	if config.TokenFile == "" && config.Documents == nil {
+		return nil, errors.New("machine.json names no token_file, and nothing else vouches for this machine: it could never be enrolled; write the machine anew")
+	}
 	log = log.With("machine", config.MachineID)
 	for _, dir := range []string{config.runDir(), config.logDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

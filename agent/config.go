@@ -20,7 +20,7 @@ type Config struct {
 	FleetCA     string `json:"fleet_ca_pem"`
 	Listen      string `json:"listen"`       // host:port; port 0: any
 	AddressFile string `json:"address_file"` // where the agent says which port that is
-	TokenFile   string `json:"token_file"`   // the one-time token; removed once used
+	TokenFile   string `json:"token_file"`   // the one-time token; removed once used; empty: Documents take its place
 	Volume      string `json:"volume"`       // directory of the data volume; absent: not attached
 	VersionsDir string `json:"versions_dir"` // <version>/dolt
 	SQLHost     string `json:"sql_host"`
@@ -29,6 +29,9 @@ type Config struct {
 	// Disk says who brings the volume to its place: "ebs" is the agent itself, on
 	// EC2; empty: whoever made the machine.
 	Disk string `json:"disk,omitempty"`
+
+	// Documents is set by the program, where the machine's cloud vouches for it.
+	Documents Documents `json:"-"`
 
 	dir        string
 	findVolume func() (*disk.Device, error) // nil: as package disk does
@@ -64,7 +67,7 @@ func (c Config) validate() error {
 	var errs []error
 	for _, f := range []struct{ name, value string }{
 		{"machine_id", c.MachineID}, {"fleet_ca_pem", c.FleetCA}, {"listen", c.Listen}, {"address_file", c.AddressFile},
-		{"token_file", c.TokenFile}, {"volume", c.Volume}, {"versions_dir", c.VersionsDir}, {"sql_host", c.SQLHost},
+		{"volume", c.Volume}, {"versions_dir", c.VersionsDir}, {"sql_host", c.SQLHost},
 	} {
 		if f.value == "" {
 			errs = append(errs, fmt.Errorf("%s is missing", f.name))

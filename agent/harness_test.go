@@ -130,7 +130,9 @@ type rig struct {
 	quit   context.CancelFunc
 	ended  chan error
 	conn   *grpc.ClientConn
-	device func() (*disk.Device, error) // the volume's device, where the agent mounts it
+
+	device    func() (*disk.Device, error) // the volume's, where the agent mounts it
+	documents Documents                    // nil: the machine has a token
 }
 
 func newRig(t testing.TB) *rig {
@@ -205,6 +207,7 @@ func (r *rig) start() {
 	if testing.Verbose() {
 		handler = slog.NewTextHandler(r.t.Output(), nil)
 	}
+	config.Documents = r.documents
 	a, err := New(config, "test", slog.New(handler))
 	if err != nil {
 		r.t.Fatal(err)

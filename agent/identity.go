@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -40,8 +41,10 @@ type identity struct {
 	joined atomic.Bool
 }
 
-// loadIdentity reads what enrolment left. A machine that was not enrolled makes
-// a key at every start: nobody knows it yet.
+// loadIdentity reads what enrolment left. A machine that was not enrolled and has a
+// token makes a key at every start: nobody knows it yet. One that its cloud vouches
+// for keeps its first key: the control plane may have noted it already, even though
+// the certificate was lost on its way.
 func loadIdentity(config Config) (*identity, error) {
 	id := &identity{config: config, fleet: x509.NewCertPool()}
 	if !id.fleet.AppendCertsFromPEM([]byte(config.FleetCA)) {
@@ -52,13 +55,22 @@ func loadIdentity(config Config) (*identity, error) {
 		if id.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 			return nil, fmt.Errorf("make the agent's key: %w", err)
 		}
+		if config.Documents != nil {
+			if err := id.save(nil); err != nil {
+				return nil, fmt.Errorf("keep the agent's key: %w", err)
+			}
+		}
 		return id, id.showSelfSigned()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load the agent's identity: %w", err)
 	}
 	block, chain := pem.Decode(data)
-	if id.key, err = parseKey(block); err == nil {
+	id.key, err = parseKey(block)
+	if err == nil && config.Documents != nil && len(bytes.TrimSpace(chain)) == 0 {
+		return id, id.showSelfSigned()
+	}
+	if err == nil {
 		// An expired certificate is shown all the same: the control plane can tell
 		// better what is wrong from it than from silence.
 		err = id.show(chain)

@@ -19,16 +19,19 @@ type desk struct {
 	busy    map[string]task         // by deployment: what is under way
 	tasks   uint64                  // begun so far
 	slots   map[launchKey]string    // deployment, by what binds its machines
+	volumes map[string]string       // deployment, by the volume that the ledger remembers
 	since   map[string]map[string]time.Time
 	done    map[string]string // by deployment: the commit that is carried out
-	due     time.Time         // earliest of recheck and retry; zero: none
+	// doubtful are deployments with an agent that is silent or could not be updated.
+	doubtful map[string]struct{}
+	due      time.Time // earliest of recheck and retry; zero: none
 }
 
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
-		busy: map[string]task{}, slots: map[launchKey]string{}, since: map[string]map[string]time.Time{},
-		done: map[string]string{},
+		busy: map[string]task{}, slots: map[launchKey]string{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
+		done: map[string]string{}, doubtful: map[string]struct{}{},
 	}
 }
 
@@ -37,6 +40,7 @@ type task struct {
 	number uint64     // tells its result from that of a later one
 	name   string     // the deployment's, for people
 	rough  bool       // it disrupts
+	update bool       // it updates an agent
 	launch *launchKey // set when all it does is to launch this
 }
 
@@ -44,9 +48,10 @@ type task struct {
 func (d *desk) reset(s *ledger.State) {
 	clear(d.active)
 	clear(d.slots)
+	clear(d.volumes)
 	clear(d.since)
 	for _, e := range s.Entries {
-		d.noteSlots(e)
+		d.noteEntry(e)
 	}
 	for _, c := range s.Conditions {
 		d.sinceOf(c.Deployment)[c.Type] = c.Since
@@ -57,7 +62,10 @@ func (d *desk) reset(s *ledger.State) {
 	}
 }
 
-func (d *desk) noteSlots(e *plan.Entry) {
+func (d *desk) noteEntry(e *plan.Entry) {
+	if e.VolumeID != "" {
+		d.volumes[e.VolumeID] = e.Deployment
+	}
 	for _, s := range e.Slots {
 		if s.Token != "" {
 			d.slots[launchKey{s.Token, s.Index}] = s.Deployment
@@ -159,6 +167,23 @@ func (r *Reconciler) decideOne(id string, now time.Time) {
 		d.wakeAt(out.Recheck)
 	}
 	d.active[id] = out // settled ones leave when they are staged
+	delete(d.doubtful, id)
+	if out.Doubtful {
+		d.doubtful[id] = struct{}{}
+	}
+}
+
+// askRoom takes in how many machines the cloud would launch now.
+func (r *Reconciler) askRoom(in *plan.FleetInput, now time.Time) {
+	paced, ok := r.cfg.Cloud.(Paced)
+	if !ok {
+		return
+	}
+	room, more := paced.LaunchRoom()
+	in.Room, in.More = &room, more.UTC().Format(time.TimeOnly)
+	if len(r.desk.active) > 0 && more.After(now) {
+		r.desk.wakeAt(more)
+	}
 }
 
 // forget takes a deployment that neither main nor the ledger knows off the books.
@@ -168,6 +193,7 @@ func (r *Reconciler) forget(id string) {
 	delete(d.since, id)
 	delete(d.done, id)
 	delete(d.retry, id)
+	delete(d.doubtful, id)
 	for _, kind := range []string{"entry", "status", "claim"} {
 		r.book.Set(ledger.Owner{Kind: kind, ID: id}, nil)
 	}
@@ -178,7 +204,8 @@ func (r *Reconciler) forget(id string) {
 // limits, without what another control plane is at work on.
 func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	d := &r.desk
-	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed()}
+	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful)}
+	r.askRoom(&in, now)
 	for id, out := range d.active {
 		if _, busy := d.busy[id]; busy {
 			continue
@@ -193,13 +220,16 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 		}
 		if t := d.retry[id]; t != nil && now.Before(t.at) && len(out.Actions) > 0 {
 			d.wakeAt(t.at)
-			out = plan.Hold(out, "the last try failed ("+t.err.Error()+"); it is tried again with growing pauses")
+			out = t.hold(out)
 		}
 		in.Outcomes = append(in.Outcomes, out)
 	}
 	for _, t := range d.busy {
 		if t.rough {
 			in.Disrupted = append(in.Disrupted, t.name)
+		}
+		if t.update {
+			in.Updating++
 		}
 	}
 	slices.Sort(in.Disrupted)

@@ -30,15 +30,19 @@ var timeouts = map[plan.Kind]time.Duration{
 	plan.EnrolAgent:       10 * time.Second,
 	plan.DeployDatabase:   10 * time.Second, // an order is stored and answered; carrying it out is not waited for
 	plan.StopDatabase:     10 * time.Second, // likewise
+	plan.UpdateAgent:      2 * time.Minute,  // the agent fetches some ten megabytes before it answers
+	plan.ObtainCert:       5 * time.Minute,  // an authority looks DNS up from several places, and takes its time
+	plan.PublishNames:     5 * time.Minute,  // a large fleet's changes wait for Route 53's limits
 }
 
 // effects carries out actions, one deployment beside the other.
 type effects struct {
 	cloud   Cloud
 	agents  Agents
+	names   Names
+	certs   Certificates
 	metrics *metrics
 	log     *slog.Logger
-	wake    func()
 	slots   chan struct{}
 	running sync.WaitGroup
 	done    chan struct{}
@@ -55,22 +59,16 @@ type result struct {
 	failed     plan.Action   // at which it ended, when err is set
 	launched   *plan.Machine // a launch that was settled with a machine
 	void       *plan.SlotID  // a launch that was settled without one
+	published  []plan.AddressChange
+	rough      bool // it changed machines or volumes: a listing from before says nothing
 }
 
-func newEffects(cloud Cloud, agents Agents, m *metrics, log *slog.Logger, wake func()) *effects {
-	return &effects{cloud: cloud, agents: agents, metrics: m, log: log, wake: wake,
+func newEffects(cfg Config, m *metrics) *effects {
+	return &effects{cloud: cfg.Cloud, agents: cfg.Agents, names: cfg.Names, certs: cfg.Certificates, metrics: m, log: cfg.Log,
 		slots: make(chan struct{}, maxEffects), done: make(chan struct{}, 1)}
 }
 
 func (e *effects) wait() { e.running.Wait() }
-
-// A batch is one launch request that several deployments share.
-type batch struct {
-	once     sync.Once
-	actions  []plan.Action
-	machines []plan.Machine
-	err      error
-}
 
 // A job is a deployment's actions with the number of their task.
 type job struct {
@@ -78,26 +76,12 @@ type job struct {
 	task uint64
 }
 
-// start carries out each deployment's actions in order, launches of one token in
-// one request.
+// start carries out each deployment's actions in order; what several share goes
+// out as one request.
 func (e *effects) start(ctx context.Context, jobs []job) {
-	batches := map[string]*batch{}
-	for _, out := range jobs {
-		for _, a := range out.Actions {
-			if a.Kind == plan.LaunchMachine {
-				if batches[a.Token] == nil {
-					batches[a.Token] = &batch{}
-				}
-				batches[a.Token].actions = append(batches[a.Token].actions, a)
-			}
-		}
-	}
-	for _, out := range jobs {
-		e.running.Go(func() {
-			e.slots <- struct{}{}
-			defer func() { <-e.slots }()
-			e.finish(e.work(ctx, out, batches))
-		})
+	shared := e.share(ctx, jobs)
+	for _, j := range jobs {
+		e.running.Go(func() { e.finish(e.work(ctx, j, shared)) })
 	}
 }
 
@@ -111,19 +95,28 @@ func (e *effects) finish(res result) {
 	}
 }
 
-func (e *effects) take() []result {
+// take gives away the results that wait: all, or those that need no new listing.
+func (e *effects) take(all bool) (taken []result) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	res := e.results
-	e.results = nil
-	return res
+	var left []result
+	for _, res := range e.results {
+		if all || !res.rough {
+			taken = append(taken, res)
+		} else {
+			left = append(left, res)
+		}
+	}
+	e.results = left
+	return taken
 }
 
-func (e *effects) work(ctx context.Context, out job, batches map[string]*batch) result {
-	res := result{deployment: out.Status.ID, task: out.task}
-	for _, a := range out.Actions {
+func (e *effects) work(ctx context.Context, j job, shared shared) result {
+	res := result{deployment: j.Status.ID, task: j.task}
+	for _, a := range j.Actions {
 		start := time.Now()
-		err := e.act(ctx, a, batches, &res)
+		res.rough = res.rough || changesCloud(a.Kind)
+		err := e.act(ctx, a, shared, &res)
 		e.metrics.acted(a.Kind, outcomeOf(err), time.Since(start))
 		log := e.log.With("deployment", a.Deployment, "name", a.Name, "action", string(a.Kind), "machine", a.MachineID, "volume", a.VolumeID)
 		if err != nil {
@@ -138,12 +131,34 @@ func (e *effects) work(ctx context.Context, out job, batches map[string]*batch) 
 	return res
 }
 
-func (e *effects) act(ctx context.Context, a plan.Action, batches map[string]*batch, res *result) error {
+// changesCloud says whether only a new listing shows what an action did. A launch
+// is answered with its machine.
+func changesCloud(k plan.Kind) bool {
+	switch k {
+	case plan.StartMachine, plan.TerminateMachine, plan.AttachVolume, plan.DetachVolume, plan.GrowVolume, plan.DeleteVolume:
+		return true
+	}
+	return false
+}
+
+// act carries out one action. Requests that are shared were begun already; waiting
+// for their answer keeps nobody else from acting.
+func (e *effects) act(ctx context.Context, a plan.Action, shared shared, res *result) error {
+	switch a.Kind {
+	case plan.LaunchMachine:
+		return launched(a, shared.launches[a.Token], res)
+	case plan.PublishNames:
+		return published(a, shared.names, res)
+	}
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeouts[a.Kind])
 	defer cancel()
 	switch a.Kind {
-	case plan.LaunchMachine:
-		return e.launch(ctx, a, batches[a.Token], res)
 	case plan.StartMachine:
 		return e.cloud.StartMachine(ctx, a.MachineID)
 	case plan.TerminateMachine:
@@ -162,28 +177,12 @@ func (e *effects) act(ctx context.Context, a plan.Action, batches map[string]*ba
 		return e.agents.Deploy(ctx, a.MachineID, *a.Order)
 	case plan.StopDatabase:
 		return e.agents.Stop(ctx, a.MachineID, a.Generation)
+	case plan.UpdateAgent:
+		return e.agents.Update(ctx, a.MachineID, a.Release)
+	case plan.ObtainCert:
+		return e.certs.Obtain(ctx, a.Deployment, a.Names)
 	}
 	return fmt.Errorf("there is no action %q", a.Kind)
-}
-
-// launch sends the batch's request once and takes this action's machine from the
-// answer.
-func (e *effects) launch(ctx context.Context, a plan.Action, b *batch, res *result) error {
-	b.once.Do(func() {
-		b.machines, b.err = e.cloud.Launch(ctx, b.actions)
-		e.metrics.called(string(plan.LaunchMachine), outcomeOf(b.err))
-	})
-	if b.err != nil {
-		return b.err
-	}
-	for _, m := range b.machines {
-		if m.Index == a.Index && m.Token == a.Token {
-			res.launched = &m
-			return nil
-		}
-	}
-	res.void = &a.Slot
-	return nil
 }
 
 func outcomeOf(err error) string {
@@ -218,6 +217,7 @@ func taskOf(out plan.Outcome, number uint64) task {
 	t := task{number: number, name: out.Status.Name, rough: out.Disrupting}
 	for _, a := range out.Actions {
 		t.rough = t.rough || a.Disruption != plan.None
+		t.update = t.update || a.Kind == plan.UpdateAgent
 	}
 	if a := out.Actions[0]; len(out.Actions) == 1 && a.Kind == plan.LaunchMachine {
 		t.launch = &launchKey{a.Token, a.Index}
@@ -225,19 +225,20 @@ func taskOf(out plan.Outcome, number uint64) task {
 	return t
 }
 
-// collect takes in the results: what was launched is put on the ledger, what
-// failed is tried again later, and everything is decided anew.
-func (r *Reconciler) collect() {
-	for _, res := range r.effects.take() {
+// collect takes in results: what was launched is put on the ledger, what failed is
+// tried again later, and everything is decided anew.
+func (r *Reconciler) collect(results []result) {
+	for _, res := range results {
 		id := res.deployment
 		r.noteLaunch(res)
+		r.notePublished(res.published)
 		if r.desk.busy[id].number != res.task {
 			continue // a launch that was not waited for
 		}
 		delete(r.desk.busy, id)
 		r.desk.mark(id)
 		if res.err != nil {
-			r.desk.wakeAt(r.desk.failed(id, res.err))
+			r.desk.wakeAt(r.desk.failed(id, res.failed.Kind, res.err))
 		} else {
 			delete(r.desk.retry, id)
 		}
@@ -250,6 +251,9 @@ func (r *Reconciler) noteLaunch(res result) {
 	e := r.state.Entries[res.deployment]
 	if e == nil || (res.launched == nil && res.void == nil) {
 		return
+	}
+	if m := res.launched; m != nil {
+		r.seeLaunched(*m)
 	}
 	c := *e
 	c.Slots = append([]plan.Slot(nil), e.Slots...)

@@ -20,6 +20,15 @@ type Config struct {
 	Store  Store
 	Cloud  Cloud
 	Agents Agents
+	// Names keeps the fleet's domain; nil: machines and databases have addresses alone.
+	Names Names
+	// Certificates gets those of the public authority whose directory Authority is;
+	// nil: there is none.
+	Certificates Certificates
+	Authority    string
+	// Agent is the agent that machines should run; zero: whichever they have.
+	Agent plan.AgentRelease
+	Grace Grace
 	// Check returns what is wrong with changes to the desired state base; an error
 	// among it keeps the commit from being applied.
 	Check func(base *specs.Snapshot, changes []specs.RowChange) []specs.Finding
@@ -33,8 +42,10 @@ type Config struct {
 	Registry *prometheus.Registry
 	// Poll is how often the hub is asked for new commits; zero: DefaultPoll.
 	Poll time.Duration
-	// Look is how often the cloud is listed; zero: DefaultLook.
-	Look time.Duration
+	// Look is how often the cloud is listed; zero: DefaultLook. LookLeast is the least
+	// time between two listings; zero: as little as they take. Both grow with the fleet.
+	Look      time.Duration
+	LookLeast time.Duration
 }
 
 const (
@@ -61,6 +72,7 @@ type Reconciler struct {
 	effects *effects
 	fleet   conditions
 	health  health
+	means   plan.Means
 
 	// What follows belongs to the goroutine in Run.
 	book    *ledger.Book
@@ -71,6 +83,8 @@ type Reconciler struct {
 	desk    desk
 	polled  time.Time
 	look    look
+	tracked string    // commit whose wishes for certificates are known to the authority's adapter
+	told    bool      // the means are on the ledger
 	staged  time.Time // since when something waits to be recorded; zero: nothing does
 }
 
@@ -92,7 +106,12 @@ func New(cfg Config) *Reconciler {
 		cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Registry), wake: make(chan struct{}, 1),
 		world: newWorld(), desk: newDesk(),
 	}
-	r.effects = newEffects(cfg.Cloud, cfg.Agents, r.metrics, cfg.Log, r.Wake)
+	r.means = plan.Means{Authority: cfg.Authority, Agent: cfg.Agent}
+	if cfg.Names != nil {
+		r.means.Domain = cfg.Names.Domain()
+	}
+	r.look = look{found: make(chan sight, 1), pace: r.lookPace}
+	r.effects = newEffects(cfg, r.metrics)
 	return r
 }
 
@@ -115,6 +134,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	if c, ok := r.cfg.Cloud.(changer); ok {
 		cloudChanged = c.Changed()
 	}
+	var certificates <-chan struct{}
+	if r.cfg.Certificates != nil {
+		certificates = r.cfg.Certificates.Changed()
+	}
 	defer r.effects.wait()
 	for {
 		start := time.Now()
@@ -133,6 +156,11 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.polled = time.Time{}
 		case <-r.effects.done:
 			r.look.asked = true
+		case s := <-r.look.found:
+			r.look.arrived = &s
+		case s := <-r.world.names.found:
+			r.world.names.arrived = &s
+		case <-certificates:
 		case <-r.cfg.Agents.Changed():
 		case <-cloudChanged:
 			r.look.asked = true
@@ -166,12 +194,19 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 		}
 		return r.hubFailed(err), nil
 	}
-	if r.look.isDue(start, r.cfg.Look) || r.world.restage {
-		r.collect() // only now: what an action did must be seen before the next is decided
-		r.observe(ctx, start)
+	if r.world.restage {
+		r.restage(start)
 	}
+	r.lookAround(ctx, start)
+	r.lookNames(ctx, start)
+	r.collect(r.effects.take(false))
 	r.seeAgents(r.cfg.Agents.Reports())
+	r.trackCertificates()
+	r.seeCertificates()
 	r.world.restage = false
+	if !r.world.seen {
+		return r.nextPass(), nil // nothing is decided before the world was looked at once
+	}
 	r.decide(start)
 	outs := r.admitted(start)
 	r.stage(outs, start)
@@ -186,6 +221,7 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 		return r.hubFailed(err), nil
 	}
 	r.dispatch(ctx, outs)
+	r.clearStrays(ctx, start)
 	r.health.passed(start)
 	r.noteConvergence()
 	return r.nextPass(), nil
@@ -235,7 +271,7 @@ func (r *Reconciler) checkWorld(ctx context.Context) error {
 func (r *Reconciler) nextPass() time.Duration {
 	now := time.Now()
 	due := r.polled.Add(r.cfg.Poll)
-	for _, t := range []time.Time{r.look.due(r.cfg.Look), r.desk.nextDue(), r.recordDue()} {
+	for _, t := range []time.Time{r.lookDue(), r.desk.nextDue(), r.recordDue()} {
 		if !t.IsZero() && t.Before(due) {
 			due = t
 		}

@@ -41,7 +41,7 @@ func (r *Reconciler) stageOne(out plan.Outcome, now time.Time) {
 		return
 	}
 	r.state.Entries[id] = out.Entry
-	r.desk.noteSlots(out.Entry)
+	r.desk.noteEntry(out.Entry)
 	r.book.Set(ledger.Owner{Kind: "entry", ID: id}, ledger.EntryRecords(out.Entry))
 	if out.Settled() {
 		delete(r.desk.active, id)
@@ -124,7 +124,7 @@ func (r *Reconciler) publish(ctx context.Context, outs []plan.Outcome, now time.
 	if r.staged.IsZero() {
 		r.staged = now
 	}
-	if !r.urgent(edits) && now.Before(r.recordDue()) {
+	if !r.urgent(edits, outs) && now.Before(r.recordDue()) {
 		return nil
 	}
 	commit, err := r.cfg.Store.Publish(ctx, r.status, edits, message(outs))
@@ -137,14 +137,22 @@ func (r *Reconciler) publish(ctx context.Context, outs []plan.Outcome, now time.
 	return nil
 }
 
-// urgent says whether the edits hold a claim: of a slot or of work. What rests on
-// it may only begin once it is on the hub.
-func (r *Reconciler) urgent(edits []ledger.Edit) bool {
+// urgent says whether the edits hold what an action rests on, which may only begin
+// once it is on the hub: a claim of a slot or of work, or what is remembered about a
+// deployment that is acted on, such as the volume that its database will write to.
+func (r *Reconciler) urgent(edits []ledger.Edit, outs []plan.Outcome) bool {
+	acts := map[any]bool{}
+	for _, out := range outs {
+		if len(out.Actions) > 0 {
+			acts[out.Status.ID] = true
+		}
+	}
 	return slices.ContainsFunc(edits, func(e ledger.Edit) bool {
 		if e.Delete {
 			return false
 		}
-		return e.Table == "claims" || (e.Table == "slots" && e.Row["state"] == string(plan.SlotClaimed))
+		return e.Table == "claims" || e.Table == "slots" && e.Row["state"] == string(plan.SlotClaimed) ||
+			e.Table == "entries" && acts[e.Row["deployment"]]
 	})
 }
 

@@ -68,6 +68,10 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	if err := r.checkWorld(ctx); err != nil {
 		return err
 	}
+	if !r.told {
+		r.told = true // once: another control plane that can do other things would answer for ever
+		r.book.Set(ledger.Owner{Kind: "means"}, ledger.MeansRecords(r.means))
+	}
 	r.world.restage = true
 	r.desk.reset(state)
 	for id := range state.Entries {

@@ -1,11 +1,8 @@
 package reconciler
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
@@ -21,6 +18,11 @@ type world struct {
 	byLaunch map[launchKey]string    // machine id
 	byOwner  map[string][]string     // volume ids by deployment
 	restage  bool                    // the book was read anew: everything is staged again
+	seen     bool                    // it was listed at least once
+	names    names
+	// certificates are the public authority's, by deployment.
+	certificates map[string]plan.Certificate
+	strays       map[string]ledger.Stray
 }
 
 type launchKey struct {
@@ -32,56 +34,8 @@ func newWorld() world {
 	return world{
 		machines: map[string]plan.Machine{}, volumes: map[string]plan.Volume{}, agents: map[string]plan.Agent{},
 		gaps: map[string]ledger.Gap{}, byLaunch: map[launchKey]string{}, byOwner: map[string][]string{},
+		names: newNames(), certificates: map[string]plan.Certificate{}, strays: map[string]ledger.Stray{},
 	}
-}
-
-// lookTimeout bounds one listing: a cloud that needs longer than this for all of
-// its pages is better treated as one that did not answer.
-const lookTimeout = 30 * time.Second
-
-// A look is when the cloud was listed last, and what that took.
-type look struct {
-	last  time.Time // its end
-	took  time.Duration
-	asked bool // something happened since
-}
-
-// lookShare bounds what looking costs while much is happening: after a look there
-// are at least so many times its length without one. With a few machines that is a
-// millisecond; with thousands in a cloud it keeps the listing from being all that
-// is done.
-const lookShare = 4
-
-// due is when to look next.
-func (l *look) due(every time.Duration) time.Time {
-	if l.asked {
-		return l.last.Add(min(lookShare*l.took, every))
-	}
-	return l.last.Add(every)
-}
-
-func (l *look) isDue(now time.Time, every time.Duration) bool { return !now.Before(l.due(every)) }
-
-func (l *look) end(start time.Time) {
-	now := time.Now()
-	*l = look{last: now, took: now.Sub(start)}
-}
-
-// observe lists the cloud.
-func (r *Reconciler) observe(ctx context.Context, now time.Time) {
-	start := time.Now()
-	lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
-	inv := r.cfg.Cloud.Observe(lookCtx)
-	cancel()
-	if ctx.Err() != nil {
-		return // ended while listing: what is missing is missing for that reason
-	}
-	r.look.end(start)
-	r.metrics.listed(inv.Gaps)
-	r.seeMachines(inv, now)
-	r.seeVolumes(inv, now)
-	r.noteStrays()
-	r.cfg.Agents.Track(inv.Machines)
 }
 
 // seeMachines takes in a listing. Under a gap, machines that are not in it stay as
@@ -95,10 +49,7 @@ func (r *Reconciler) seeMachines(inv plan.Inventory, now time.Time) {
 		if old, ok := w.machines[m.ID]; ok && old == m && !w.restage {
 			continue
 		}
-		w.machines[m.ID] = m
-		w.byLaunch[launchKey{m.Token, m.Index}] = m.ID
-		r.book.Set(ledger.Owner{Kind: "machine", ID: m.ID}, ledger.MachineRecords(m))
-		r.desk.mark(r.ownerOf(m))
+		r.seeMachine(m)
 	}
 	if inv.Gaps.Machines != "" {
 		return
@@ -112,6 +63,23 @@ func (r *Reconciler) seeMachines(inv plan.Inventory, now time.Time) {
 		}
 	}
 	sweep(r, "machine", w.machines)
+}
+
+func (r *Reconciler) seeMachine(m plan.Machine) {
+	r.world.machines[m.ID] = m
+	if m.Token != "" {
+		r.world.byLaunch[launchKey{m.Token, m.Index}] = m.ID
+	}
+	r.book.Set(ledger.Owner{Kind: "machine", ID: m.ID}, ledger.MachineRecords(m))
+	r.desk.mark(r.ownerOf(m))
+}
+
+// seeLaunched takes in the machine that a launch was answered with. Listings lag:
+// one that was listed already is known better.
+func (r *Reconciler) seeLaunched(m plan.Machine) {
+	if _, listed := r.world.machines[m.ID]; !listed {
+		r.seeMachine(m)
+	}
 }
 
 // sweep takes published rows off the book that are not seen any more, after the
@@ -128,33 +96,65 @@ func sweep[T any](r *Reconciler, kind string, seen map[string]T) {
 }
 
 func (r *Reconciler) seeVolumes(inv plan.Inventory, now time.Time) {
-	w := &r.world
 	r.seeGap("volumes", inv.Gaps.Volumes, now)
 	seen := map[string]bool{}
 	for _, v := range inv.Volumes {
 		seen[v.ID] = true
-		if old, ok := w.volumes[v.ID]; ok && old == v && !w.restage {
-			continue
-		}
-		w.volumes[v.ID] = v
-		if !slices.Contains(w.byOwner[v.Deployment], v.ID) {
-			w.byOwner[v.Deployment] = append(w.byOwner[v.Deployment], v.ID)
-		}
-		r.book.Set(ledger.Owner{Kind: "volume", ID: v.ID}, ledger.VolumeRecords(v))
-		r.desk.mark(v.Deployment)
+		r.seeVolume(v)
 	}
 	if inv.Gaps.Volumes != "" {
 		return
 	}
-	for id, v := range w.volumes {
+	for id := range r.world.volumes {
 		if !seen[id] {
-			r.desk.mark(v.Deployment)
-			delete(w.volumes, id)
-			w.byOwner[v.Deployment] = slices.DeleteFunc(w.byOwner[v.Deployment], func(x string) bool { return x == id })
-			r.book.Set(ledger.Owner{Kind: "volume", ID: id}, nil)
+			r.loseVolume(id)
 		}
 	}
-	sweep(r, "volume", w.volumes)
+	sweep(r, "volume", r.world.volumes)
+}
+
+func (r *Reconciler) seeVolume(v plan.Volume) {
+	w := &r.world
+	v.Deployment = r.volumeOwner(v)
+	old, known := w.volumes[v.ID]
+	if known && old == v && !w.restage {
+		return
+	}
+	if known && old.Deployment != v.Deployment {
+		r.loseVolume(v.ID)
+	}
+	w.volumes[v.ID] = v
+	if !slices.Contains(w.byOwner[v.Deployment], v.ID) {
+		w.byOwner[v.Deployment] = append(w.byOwner[v.Deployment], v.ID)
+	}
+	r.book.Set(ledger.Owner{Kind: "volume", ID: v.ID}, ledger.VolumeRecords(v))
+	r.desk.mark(v.Deployment)
+}
+
+func (r *Reconciler) loseVolume(id string) {
+	w := &r.world
+	owner := w.volumes[id].Deployment
+	r.desk.mark(owner)
+	delete(w.volumes, id)
+	w.byOwner[owner] = slices.DeleteFunc(w.byOwner[owner], func(x string) bool { return x == id })
+	r.book.Set(ledger.Owner{Kind: "volume", ID: id}, nil)
+}
+
+// volumeOwner is the deployment that a volume is of: as its cloud says, as the
+// ledger remembers, or the one whose machine it was made with. A volume is on the
+// ledger before its database gets its first order, so what none of these tells
+// never held data.
+func (r *Reconciler) volumeOwner(v plan.Volume) string {
+	if v.Deployment != "" {
+		return v.Deployment
+	}
+	if owner := r.desk.volumes[v.ID]; owner != "" {
+		return owner
+	}
+	if v.Token == "" {
+		return ""
+	}
+	return r.desk.slots[launchKey{v.Token, v.Index}]
 }
 
 // seeGap takes in what could not be listed. A gap opening or closing concerns
@@ -223,7 +223,7 @@ func sameAgent(a, b plan.Agent) bool {
 	return a.Reachable == b.Reachable && a.Since.Equal(b.Since) && a.Error == b.Error && a.Enrolled == b.Enrolled &&
 		a.Generation == b.Generation && a.Database == b.Database && a.DatabaseDetail == b.DatabaseDetail &&
 		a.DatabaseVersion == b.DatabaseVersion && a.PID == b.PID && a.Host == b.Host && a.Port == b.Port &&
-		a.VolumeAttached == b.VolumeAttached && a.ListenerExpires.Equal(b.ListenerExpires)
+		a.VolumeAttached == b.VolumeAttached && a.ListenerExpires.Equal(b.ListenerExpires) && a.Version == b.Version
 }
 
 func sameOrder(a, b *plan.Order) bool {
@@ -231,7 +231,8 @@ func sameOrder(a, b *plan.Order) bool {
 		return a == b
 	}
 	return a.Generation == b.Generation && a.Deployment == b.Deployment && a.Name == b.Name &&
-		a.DoltVersion == b.DoltVersion && maps.Equal(a.Settings, b.Settings)
+		a.DoltVersion == b.DoltVersion && a.DoltURL == b.DoltURL && a.DoltSHA256 == b.DoltSHA256 &&
+		a.Certificate == b.Certificate && maps.Equal(a.Settings, b.Settings)
 }
 
 // ownerOf is the deployment whose slot a machine fills; empty: none that is known.
@@ -242,12 +243,15 @@ func (r *Reconciler) ownerOf(m plan.Machine) string {
 // input gathers what concerns one deployment.
 func (r *Reconciler) input(id string, now time.Time) plan.Input {
 	in := plan.Input{
-		Now: now, Entry: r.state.Entries[id], Agents: map[string]plan.Agent{},
-		Gaps: plan.Gaps{Machines: r.world.gaps["machines"].Reason, Volumes: r.world.gaps["volumes"].Reason},
+		Now: now, Entry: r.state.Entries[id], Agents: map[string]plan.Agent{}, Means: r.means,
+		Gaps: plan.Gaps{Machines: r.world.gaps["machines"].Reason, Volumes: r.world.gaps["volumes"].Reason, Names: r.world.gaps["names"].Reason},
 	}
 	if s := r.desired.snapshot; s != nil {
-		in.Row = s.Deployments[id]
+		if in.Row = s.Deployments[id]; in.Row != nil {
+			in.Version = s.Versions[in.Row.DoltVersion]
+		}
 	}
+	r.addNames(id, &in)
 	if in.Entry != nil {
 		for _, s := range in.Entry.Slots {
 			if mid, ok := r.world.byLaunch[launchKey{s.Token, s.Index}]; ok {
@@ -262,28 +266,4 @@ func (r *Reconciler) input(id string, now time.Time) plan.Input {
 		in.Volumes = append(in.Volumes, r.world.volumes[vid])
 	}
 	return in
-}
-
-// noteStrays tells of machines and volumes that carry the fleet's mark and belong
-// to no deployment on record. They are left alone: what is not understood is not
-// destroyed.
-func (r *Reconciler) noteStrays() {
-	var names []string
-	for id, m := range r.world.machines {
-		if r.ownerOf(m) == "" && m.State != plan.MachineTerminated {
-			names = append(names, "machine "+id)
-		}
-	}
-	for id, v := range r.world.volumes {
-		if r.state.Entries[v.Deployment] == nil && (r.desired.snapshot == nil || r.desired.snapshot.Deployments[v.Deployment] == nil) {
-			names = append(names, "volume "+id)
-		}
-	}
-	c := plan.Condition{Type: "Strays", Status: true}
-	if len(names) > 0 {
-		slices.Sort(names)
-		c.Reason = "NotOnRecord"
-		c.Message = fmt.Sprintf("%s: no deployment on record has them; they are left alone", strings.Join(names, ", "))
-	}
-	r.fleet.set(c)
 }

@@ -104,11 +104,7 @@ func (c *client) planMain(ctx context.Context) (view.Plan, error) {
 	if doc.ObservedAt, err = c.observedAt(ctx, status); err != nil {
 		return view.Plan{}, err
 	}
-	inventory := state.Inventory()
-	doc.SetPreview(plan.Forecast(plan.Scene{
-		Now: time.Now(), Desired: desired, Entries: state.Entries,
-		Machines: inventory.Machines, Volumes: inventory.Volumes, Gaps: inventory.Gaps, Agents: state.Agents,
-	}))
+	doc.SetPreview(plan.Forecast(state.Scene(time.Now(), desired)))
 	return doc, nil
 }
 

@@ -104,7 +104,7 @@ func openPlane(ctx context.Context, c daemon.Config, h home.Home, p programs, lo
 		return nil, err
 	}
 	plane, err := controlplane.Open(ctx, controlplane.Config{
-		Repo: clone, CloudDir: c.Cloud.Local.Dir, VersionsDir: p.versions, AgentBinary: p.agent,
+		Repo: clone, World: controlplane.Local{Dir: c.Cloud.Local.Dir, VersionsDir: p.versions, AgentBinary: p.agent, Log: log}.Open,
 		Secrets: store, Listen: c.Listen, Holder: holder, Log: log,
 	})
 	if err != nil {

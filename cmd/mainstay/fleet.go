@@ -62,7 +62,9 @@ func (f *fleet) start(ctx context.Context) error {
 		return err
 	}
 	f.plane, err = controlplane.Open(ctx, controlplane.Config{
-		Repo: f.clone, CloudDir: f.home.Cloud(), VersionsDir: f.programs.versions, AgentBinary: f.programs.agent,
+		Repo: f.clone, World: controlplane.Local{
+			Dir: f.home.Cloud(), VersionsDir: f.programs.versions, AgentBinary: f.programs.agent, Log: f.log,
+		}.Open,
 		Secrets: f.secrets, Listen: f.opts.listen, Holder: holder, Poll: pollSelf, Log: f.log,
 	})
 	if err != nil {

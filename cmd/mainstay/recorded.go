@@ -18,6 +18,9 @@ func (c *client) stateOf(ctx context.Context, status string, ids []string) (*led
 	s.read(ctx, "entries", "deployment", ids)
 	s.read(ctx, "slots", "deployment", ids)
 	s.read(ctx, "gaps", "", nil)
+	s.read(ctx, "means", "", nil)
+	s.read(ctx, "addresses", "deployment", ids)
+	s.read(ctx, "certificates", "deployment", ids)
 	s.machines(ctx)
 	s.volumes(ctx, ids)
 	if s.err != nil {

@@ -109,11 +109,8 @@ func (c *client) inputs(ctx context.Context, status string, base, after *specs.S
 	if err != nil {
 		return nil, err
 	}
-	inventory := state.Inventory()
-	scene := plan.Scene{
-		Now: time.Now(), Desired: specs.NewSnapshot(), Entries: state.Entries, Machines: inventory.Machines, Volumes: inventory.Volumes,
-		Gaps: inventory.Gaps, Agents: state.Agents,
-	}
+	scene := state.Scene(time.Now(), specs.NewSnapshot())
+	scene.Desired.Versions = after.Versions
 	for _, id := range ids {
 		if d := after.Deployments[id]; d != nil {
 			scene.Desired.Deployments[id] = d

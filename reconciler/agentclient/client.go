@@ -27,12 +27,20 @@ type Tokens interface {
 	EnrolmentToken(ctx context.Context, machineID string) ([]byte, error)
 }
 
-// Options are what a Client works with.
+// An Attestor tells whether the signed identity document that an agent sent is of
+// the machine that the cloud lists.
+type Attestor interface {
+	Attest(ctx context.Context, m plan.Machine, document []byte) error
+}
+
+// Options are what a Client works with. How a fresh agent proves who it is depends
+// on the cloud: either Attestor or Tokens is set.
 type Options struct {
-	CA      *secrets.CA
-	Secrets secrets.Store
-	Tokens  Tokens
-	Logger  *slog.Logger // nil: nothing is logged
+	CA       *secrets.CA
+	Secrets  secrets.Store
+	Tokens   Tokens       // of a cloud that hands machines a one-time token
+	Attestor Attestor     // of a cloud that vouches for its machines
+	Logger   *slog.Logger // nil: nothing is logged
 }
 
 // A Client is a reconciler.Agents. Safe for concurrent use. Its watchers live

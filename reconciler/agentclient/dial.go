@@ -3,6 +3,7 @@ package agentclient
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,8 @@ func dial(ctx context.Context, address string, config *tls.Config) (*channel, er
 	if err != nil {
 		return nil, err
 	}
+	// TLS promises that there is one; tls.Dialer, that the connection is of its own.
+	peer := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
 	hand := &handover{conn: conn}
 	client, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithContextDialer(hand.over),
@@ -40,13 +43,14 @@ func dial(ctx context.Context, address string, config *tls.Config) (*channel, er
 		conn.Close()
 		return nil, fmt.Errorf("open a channel to %s: %w", address, err)
 	}
-	return &channel{ClientConn: client, conn: conn}, nil
+	return &channel{ClientConn: client, conn: conn, peer: peer}, nil
 }
 
 // A channel is a gRPC channel over one connection.
 type channel struct {
 	*grpc.ClientConn
 	conn net.Conn
+	peer *x509.Certificate // that the agent showed
 }
 
 // Close closes the connection too, which gRPC does not know before the first call.

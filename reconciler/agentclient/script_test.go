@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -36,7 +38,9 @@ type script struct {
 	t       *testing.T
 	machine string
 	token   []byte
+	word    []byte // the cloud's signed document; nil: the token is the proof
 	key     *ecdsa.PrivateKey
+	foreign *ecdsa.PrivateKey // certificates are asked for this key; nil: for the one that is shown
 	address string
 
 	mu       sync.Mutex
@@ -46,6 +50,7 @@ type script struct {
 	accepted int
 	polls    int
 	refuse   error // Deploy's answer
+	lose     bool  // the next certificate is lost
 }
 
 // play starts a script that is not enrolled.
@@ -111,7 +116,11 @@ func (s *script) showPEM(cert []byte) {
 }
 
 func (s *script) csr() []byte {
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, s.key)
+	key := s.key
+	if s.foreign != nil {
+		key = s.foreign
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 	if err != nil {
 		s.t.Error(err)
 	}
@@ -120,10 +129,20 @@ func (s *script) csr() []byte {
 
 func (s *script) Request(_ context.Context, r *agentpb.EnrolRequest) (*agentpb.EnrolResponse, error) {
 	csr := s.csr()
-	return &agentpb.EnrolResponse{MachineId: s.machine, CsrDer: csr, TokenProof: proof(s.token, r.GetNonce(), csr)}, nil
+	if s.word != nil {
+		return &agentpb.EnrolResponse{MachineId: s.machine, CsrDer: csr, IdentityPkcs7: s.word}, nil
+	}
+	return &agentpb.EnrolResponse{MachineId: s.machine, CsrDer: csr, TokenProof: tokenProof(s.token, r.GetNonce(), csr)}, nil
 }
 
 func (s *script) Accept(_ context.Context, r *agentpb.AcceptRequest) (*agentpb.AcceptResponse, error) {
+	s.mu.Lock()
+	lose := s.lose
+	s.lose = false
+	s.mu.Unlock()
+	if lose {
+		return nil, status.Error(codes.Unavailable, "the machine went down")
+	}
 	s.showPEM(r.GetCertificatePem())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,18 +160,18 @@ func (s *script) Status(ctx context.Context, r *agentpb.StatusRequest) (*agentpb
 	wait := time.After(time.Duration(r.GetWaitMs()) * time.Millisecond)
 	for {
 		s.mu.Lock()
-		status, news := s.status, s.news
+		told, news := s.status, s.news
 		s.mu.Unlock()
-		if status.GetRevision() > r.GetAfterRevision() {
+		if told.GetRevision() > r.GetAfterRevision() {
 			s.mu.Lock()
 			s.polls++
 			s.mu.Unlock()
-			return status, nil
+			return told, nil
 		}
 		select {
 		case <-news:
 		case <-wait:
-			return status, nil
+			return told, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -160,11 +179,11 @@ func (s *script) Status(ctx context.Context, r *agentpb.StatusRequest) (*agentpb
 }
 
 // tell puts out news.
-func (s *script) tell(status *agentpb.StatusResponse) {
+func (s *script) tell(news *agentpb.StatusResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status.MachineId, status.Revision = s.machine, s.status.GetRevision()+1
-	s.status = status
+	news.MachineId, news.Revision = s.machine, s.status.GetRevision()+1
+	s.status = news
 	close(s.news)
 	s.news = make(chan struct{})
 }
@@ -209,7 +228,14 @@ func testStore(t *testing.T) (*secrets.CA, *secrets.Dir) {
 // testClient runs a client until the test's end.
 func testClient(t *testing.T, ca *secrets.CA, store secrets.Store, known Tokens) *Client {
 	t.Helper()
-	c := New(Options{CA: ca, Secrets: store, Tokens: known, Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	return runClient(t, Options{CA: ca, Secrets: store, Tokens: known})
+}
+
+// runClient runs a client until the test's end.
+func runClient(t *testing.T, opts Options) *Client {
+	t.Helper()
+	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c := New(opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- c.Run(ctx) }()

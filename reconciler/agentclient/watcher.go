@@ -35,13 +35,17 @@ const (
 	retryMax = 5 * time.Second
 )
 
-// A target is where an agent should be.
+// A target is where an agent should be, and on which machine.
 type target struct {
 	address string
 	state   plan.MachineState
+	machine plan.Machine // as listed last
 }
 
-func targetOf(m plan.Machine) target { return target{m.AgentAddress, m.State} }
+func targetOf(m plan.Machine) target { return target{m.AgentAddress, m.State, m} }
+
+// same is true when there is nothing new to try.
+func (t target) same(o target) bool { return t.address == o.address && t.state == o.state }
 
 // A watcher keeps the report on one machine.
 type watcher struct {
@@ -72,7 +76,7 @@ func (w *watcher) stop() {
 // setTarget takes note of a machine's new state or address.
 func (w *watcher) setTarget(t target) {
 	w.mu.Lock()
-	same := w.target == t
+	same := w.target.same(t)
 	moved := w.target.address != t.address
 	w.target = t
 	if moved {

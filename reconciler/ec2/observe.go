@@ -126,6 +126,7 @@ func (c *Cloud) machine(i types.Instance) plan.Machine {
 	m := plan.Machine{
 		ID: aws.ToString(i.InstanceId), Token: aws.ToString(i.ClientToken), Index: int(aws.ToInt32(i.AmiLaunchIndex)),
 		State: stateOf(i), InstanceType: string(i.InstanceType), Host: aws.ToString(i.PrivateIpAddress),
+		LaunchedAt: aws.ToTime(i.LaunchTime),
 	}
 	if i.Placement != nil {
 		m.Zone = aws.ToString(i.Placement.AvailabilityZone)

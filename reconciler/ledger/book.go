@@ -17,7 +17,7 @@ type Book struct {
 
 // An Owner is what a group of rows is about, such as the entry of one deployment.
 type Owner struct {
-	Kind string // world, applied, entry, claim, machine, volume, agent, status, fleet, gaps
+	Kind string // world, applied, entry, claim, machine, volume, agent, status, fleet, gaps, means, addresses, certificate, stray
 	ID   string
 }
 
@@ -133,6 +133,12 @@ func ownerOf(table string, row specs.Row) Owner {
 			return Owner{"status", d}
 		}
 		return Owner{Kind: "fleet"}
+	case "addresses":
+		return Owner{"addresses", id("deployment")}
+	case "certificates":
+		return Owner{"certificate", id("deployment")}
+	case "strays":
+		return Owner{"stray", id("id")}
 	case "findings":
 		return Owner{Kind: "applied"}
 	}

@@ -14,7 +14,7 @@ func Decode(tables map[string][]specs.Row) (*State, error) {
 	s := &State{
 		Entries: map[string]*plan.Entry{}, Claims: map[string]Claim{}, Machines: map[string]plan.Machine{},
 		Volumes: map[string]plan.Volume{}, Agents: map[string]plan.Agent{}, Deployments: map[string]Deployment{},
-		Gaps: map[string]Gap{},
+		Gaps: map[string]Gap{}, Certificates: map[string]plan.Certificate{}, Strays: map[string]Stray{},
 	}
 	for _, table := range Tables { // in this order: slots belong to entries
 		for _, row := range tables[table] {
@@ -60,7 +60,22 @@ func (s *State) decode(r *reader) {
 		s.Conditions = append(s.Conditions, decodeCondition(r))
 	case "gaps":
 		s.Gaps[r.text("kind")] = Gap{Reason: r.text("reason"), Since: r.moment("since")}
+	case "means":
+		s.Means = decodeMeans(r)
+	case "addresses":
+		s.Addresses = append(s.Addresses, plan.Address{Name: r.text("name"), Type: r.text("type"), Value: r.text("value"),
+			TTL: r.int("ttl"), Deployment: r.text("deployment")})
+	case "certificates":
+		s.Certificates[r.text("deployment")] = plan.Certificate{Fingerprint: r.text("fingerprint"), Names: r.text("names"),
+			NotAfter: r.moment("not_after"), Renew: r.moment("renew"), Retry: r.moment("retry"), Error: r.text("error")}
+	case "strays":
+		s.Strays[r.text("id")] = Stray{Kind: r.text("kind"), Since: r.moment("since")}
 	}
+}
+
+func decodeMeans(r *reader) plan.Means {
+	return plan.Means{Domain: r.text("domain"), Authority: r.text("authority"),
+		Agent: plan.AgentRelease{Version: r.text("agent_version"), URL: r.text("agent_url"), SHA256: r.text("agent_sha256")}}
 }
 
 func decodeFinding(r *reader) specs.Finding {
@@ -94,13 +109,14 @@ func decodeMachine(r *reader) plan.Machine {
 	return plan.Machine{
 		ID: r.text("id"), Token: r.text("token"), Index: r.int("launch_index"), State: plan.MachineState(r.text("state")),
 		Zone: r.text("zone"), InstanceType: r.text("instance_type"), AgentAddress: r.text("agent_address"), Host: r.text("host"),
+		IPv6: r.text("ipv6"), Trouble: r.text("trouble"),
 	}
 }
 
 func decodeVolume(r *reader) plan.Volume {
 	return plan.Volume{
 		ID: r.text("id"), Deployment: r.text("deployment"), Ordinal: r.int("ordinal"), GB: r.int("gb"),
-		AttachedTo: r.text("attached_to"), Busy: r.text("busy"),
+		AttachedTo: r.text("attached_to"), Busy: r.text("busy"), Token: r.text("token"), Index: r.int("launch_index"),
 	}
 }
 
@@ -110,6 +126,7 @@ func decodeAgent(r *reader) plan.Agent {
 		Generation: r.int64("generation"), Database: plan.DatabaseState(r.text("database_state")),
 		DatabaseDetail: r.text("database_detail"), DatabaseVersion: r.text("database_version"), PID: r.int("pid"),
 		Host: r.text("host"), Port: r.int("port"), VolumeAttached: r.flag("volume_attached"), ListenerExpires: r.moment("listener_expires"),
+		Version: r.text("version"),
 	}
 	if o := r.text("order_json"); o != "" {
 		a.Order = &plan.Order{}

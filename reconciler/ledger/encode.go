@@ -20,7 +20,7 @@ var keys = map[string][]string{
 	"world": {"id"}, "applied": {"id"}, "findings": {"commit_hash", "n"}, "entries": {"deployment"},
 	"slots": {"deployment", "ordinal", "generation"}, "claims": {"deployment"}, "machines": {"id"},
 	"volumes": {"id"}, "agents": {"machine"}, "deployments": {"id"}, "conditions": {"deployment", "type"}, "gaps": {"kind"},
-	"plans": {"commit_hash"},
+	"plans": {"commit_hash"}, "means": {"id"}, "addresses": {"name", "type"}, "certificates": {"deployment"}, "strays": {"id"},
 }
 
 // WorldRecords give the identity of the cloud.
@@ -89,6 +89,7 @@ func MachineRecords(m plan.Machine) []Record {
 	return []Record{{"machines", specs.Row{
 		"id": text(m.ID), "token": text(m.Token), "launch_index": number(m.Index), "state": text(string(m.State)), "zone": text(m.Zone),
 		"instance_type": text(m.InstanceType), "agent_address": text(m.AgentAddress), "host": text(m.Host),
+		"ipv6": text(m.IPv6), "trouble": text(m.Trouble),
 	}}}
 }
 
@@ -96,7 +97,7 @@ func MachineRecords(m plan.Machine) []Record {
 func VolumeRecords(v plan.Volume) []Record {
 	return []Record{{"volumes", specs.Row{
 		"id": text(v.ID), "deployment": text(v.Deployment), "ordinal": number(v.Ordinal), "gb": number(v.GB),
-		"attached_to": text(v.AttachedTo), "busy": text(v.Busy),
+		"attached_to": text(v.AttachedTo), "busy": text(v.Busy), "token": text(v.Token), "launch_index": number(v.Index),
 	}}}
 }
 
@@ -115,7 +116,7 @@ func AgentRecords(machine string, a plan.Agent) []Record {
 		"enrolled": flag(a.Enrolled), "generation": number(a.Generation), "order_json": order,
 		"database_state": text(string(a.Database)), "database_detail": text(a.DatabaseDetail), "database_version": text(a.DatabaseVersion),
 		"pid": number(a.PID), "host": text(a.Host), "port": number(a.Port), "volume_attached": flag(a.VolumeAttached),
-		"listener_expires": moment(a.ListenerExpires),
+		"listener_expires": moment(a.ListenerExpires), "version": text(a.Version),
 	}}}
 }
 
@@ -156,4 +157,36 @@ func GapRecords(gaps map[string]Gap) []Record {
 		rs = append(rs, Record{"gaps", specs.Row{"kind": text(kind), "reason": text(g.Reason), "since": moment(g.Since)}})
 	}
 	return rs
+}
+
+// MeansRecords give what a control plane can do.
+func MeansRecords(m plan.Means) []Record {
+	return []Record{{"means", specs.Row{
+		"id": "1", "domain": text(m.Domain), "authority": text(m.Authority),
+		"agent_version": text(m.Agent.Version), "agent_url": text(m.Agent.URL), "agent_sha256": text(m.Agent.SHA256),
+	}}}
+}
+
+// AddressRecords give the address records of one deployment.
+func AddressRecords(as []plan.Address) []Record {
+	var rs []Record
+	for _, a := range as {
+		rs = append(rs, Record{"addresses", specs.Row{
+			"name": text(a.Name), "type": text(a.Type), "value": text(a.Value), "ttl": number(a.TTL), "deployment": text(a.Deployment),
+		}})
+	}
+	return rs
+}
+
+// CertificateRecords give what there is of a public authority's.
+func CertificateRecords(deployment string, c plan.Certificate) []Record {
+	return []Record{{"certificates", specs.Row{
+		"deployment": text(deployment), "fingerprint": text(c.Fingerprint), "names": text(c.Names), "not_after": moment(c.NotAfter),
+		"renew": moment(c.Renew), "retry": moment(c.Retry), "error": text(c.Error),
+	}}}
+}
+
+// StrayRecords give a thing that is on no record.
+func StrayRecords(id string, s Stray) []Record {
+	return []Record{{"strays", specs.Row{"id": text(id), "kind": text(s.Kind), "since": moment(s.Since)}}}
 }

@@ -19,7 +19,7 @@ import (
 // Tables are the tables of the branch status that make up a State.
 var Tables = []string{
 	"world", "applied", "findings", "entries", "slots", "claims", "machines",
-	"volumes", "agents", "deployments", "conditions", "gaps",
+	"volumes", "agents", "deployments", "conditions", "gaps", "means", "addresses", "certificates", "strays",
 }
 
 // A State is everything on the branch status at one commit.
@@ -34,7 +34,18 @@ type State struct {
 	Agents      map[string]plan.Agent // by machine
 	Deployments map[string]Deployment
 	Conditions  []Condition
-	Gaps        map[string]Gap // by kind: machines, volumes
+	Gaps        map[string]Gap // by kind: machines, volumes, names
+	// Means are what the control plane that wrote last can do.
+	Means        plan.Means
+	Addresses    []plan.Address              // the fleet's own
+	Certificates map[string]plan.Certificate // by deployment
+	Strays       map[string]Stray            // by id
+}
+
+// A Stray is a machine or volume that carries the fleet's mark and is on no record.
+type Stray struct {
+	Kind  string // machine, volume
+	Since time.Time
 }
 
 // Applied says which commit of main is in force.
@@ -85,16 +96,20 @@ func (s *State) ConditionsOf(deployment string) []Condition {
 	return cs
 }
 
-// Inventory is the last observation of the cloud.
-func (s *State) Inventory() plan.Inventory {
-	inv := plan.Inventory{Gaps: plan.Gaps{Machines: s.Gaps["machines"].Reason, Volumes: s.Gaps["volumes"].Reason}}
+// Scene is the fleet as it was seen last, under a desired state: what a forecast
+// begins from.
+func (s *State) Scene(now time.Time, desired *specs.Snapshot) plan.Scene {
+	scene := plan.Scene{
+		Now: now, Desired: desired, Entries: s.Entries, Agents: s.Agents, Means: s.Means, Addresses: s.Addresses, Certificates: s.Certificates,
+		Gaps: plan.Gaps{Machines: s.Gaps["machines"].Reason, Volumes: s.Gaps["volumes"].Reason, Names: s.Gaps["names"].Reason},
+	}
 	for _, m := range s.Machines {
-		inv.Machines = append(inv.Machines, m)
+		scene.Machines = append(scene.Machines, m)
 	}
 	for _, v := range s.Volumes {
-		inv.Volumes = append(inv.Volumes, v)
+		scene.Volumes = append(scene.Volumes, v)
 	}
-	return inv
+	return scene
 }
 
 // Converged says that the state is that of a fleet which is as head wants it.

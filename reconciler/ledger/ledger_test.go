@@ -51,17 +51,23 @@ func TestRoundTrip(t *testing.T) {
 			{SlotID: plan.SlotID{Deployment: "d1", Generation: 1}, Token: "t1", Batch: 1, State: plan.SlotVoid, MachineID: "m-1", ClaimedAt: at,
 				Shape: plan.Shape{Zone: "z", InstanceType: "t3.small"}},
 		}}
-	machine := plan.Machine{ID: "m-1", Token: "t1", Index: 1, State: plan.MachineRunning, Zone: "z", InstanceType: "t3.small", AgentAddress: "a:1", Host: "h"}
-	volume := plan.Volume{ID: "vol-1", Deployment: "d1", GB: 10, AttachedTo: "m-1", Busy: "growing"}
+	machine := plan.Machine{ID: "m-1", Token: "t1", Index: 1, State: plan.MachineRunning, Zone: "z", InstanceType: "t3.small", AgentAddress: "a:1", Host: "h",
+		IPv6: "::1", Trouble: "its host is to be retired"}
+	volume := plan.Volume{ID: "vol-1", Deployment: "d1", GB: 10, AttachedTo: "m-1", Busy: "growing", Token: "t1", Index: 1}
 	agent := plan.Agent{Reachable: true, Since: at, Error: "e", Enrolled: true, Generation: 2, Database: plan.DatabaseServing, DatabaseDetail: "d",
-		DatabaseVersion: "2.2.0", PID: 9, Host: "h", Port: 1, VolumeAttached: true, ListenerExpires: at,
-		Order: &plan.Order{Generation: 2, Deployment: "d1", Name: "orders", DoltVersion: "2.2.0", Settings: map[string]string{"log_level": "info"}}}
+		DatabaseVersion: "2.2.0", PID: 9, Host: "h", Port: 1, VolumeAttached: true, ListenerExpires: at, Version: "0.4.0",
+		Order: &plan.Order{Generation: 2, Deployment: "d1", Name: "orders", DoltVersion: "2.2.0", DoltURL: "https://x", DoltSHA256: "ab",
+			Settings: map[string]string{"log_level": "info"}, Certificate: "ff"}}
 	status := plan.Status{ID: "d1", Name: "orders", Phase: plan.PhaseServing, Ready: true, Role: "primary", Host: "h", Port: 1, DoltVersion: "2.2.0",
 		MachineID: "m-1", VolumeID: "vol-1", Generation: 2, Conditions: []plan.Condition{{Type: "Waiting", Status: true, Reason: "R", Message: "m"}}}
 	applied := ledger.Applied{Commit: "c1", Head: "c2", At: at}
 	finding := specs.Finding{Check: "c", Severity: specs.Error, Table: "t", Key: "k", Column: "c", Message: "m", Advice: "a"}
 	gaps := map[string]ledger.Gap{"machines": {Reason: "timeout", Since: at}}
 	claim := ledger.Claim{Holder: "me", Until: at}
+	means := plan.Means{Domain: "db.example.com", Authority: "https://ca", Agent: plan.AgentRelease{Version: "0.4.0", URL: "https://y", SHA256: "cd"}}
+	addresses := []plan.Address{{Name: "orders.db.example.com", Type: "A", Value: "10.0.0.1", TTL: 15, Deployment: "d1"}}
+	certificate := plan.Certificate{Fingerprint: "ff", Names: "orders.db.example.com", NotAfter: at, Renew: at, Retry: at, Error: "no"}
+	stray := ledger.Stray{Kind: "machine", Since: at}
 
 	b := ledger.NewBook(nil)
 	b.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords("here"))
@@ -73,6 +79,10 @@ func TestRoundTrip(t *testing.T) {
 	b.Set(ledger.Owner{Kind: "agent", ID: "m-1"}, ledger.AgentRecords("m-1", agent))
 	b.Set(ledger.Owner{Kind: "status", ID: "d1"}, ledger.StatusRecords(status, "c1", map[string]time.Time{"Waiting": at}))
 	b.Set(ledger.Owner{Kind: "gaps"}, ledger.GapRecords(gaps))
+	b.Set(ledger.Owner{Kind: "means"}, ledger.MeansRecords(means))
+	b.Set(ledger.Owner{Kind: "addresses", ID: "d1"}, ledger.AddressRecords(addresses))
+	b.Set(ledger.Owner{Kind: "certificate", ID: "d1"}, ledger.CertificateRecords("d1", certificate))
+	b.Set(ledger.Owner{Kind: "stray", ID: "m-9"}, ledger.StrayRecords("m-9", stray))
 	w := written{}
 	w.apply(b.Edits())
 
@@ -88,6 +98,7 @@ func TestRoundTrip(t *testing.T) {
 		Volumes: map[string]plan.Volume{"vol-1": volume}, Agents: map[string]plan.Agent{"m-1": agent},
 		Deployments: map[string]ledger.Deployment{"d1": {Status: status, Commit: "c1"}},
 		Conditions:  []ledger.Condition{{Deployment: "d1", Condition: conditions[0], Since: at}}, Gaps: gaps,
+		Means: means, Addresses: addresses, Certificates: map[string]plan.Certificate{"d1": certificate}, Strays: map[string]ledger.Stray{"m-9": stray},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("what was written reads differently (-want +got):\n%s", d)
@@ -95,6 +106,8 @@ func TestRoundTrip(t *testing.T) {
 
 	again := ledger.NewBook(w.tables())
 	again.Set(ledger.Owner{Kind: "entry", ID: "d1"}, ledger.EntryRecords(entry))
+	again.Set(ledger.Owner{Kind: "addresses", ID: "d1"}, ledger.AddressRecords(addresses))
+	again.Set(ledger.Owner{Kind: "certificate", ID: "d1"}, ledger.CertificateRecords("d1", certificate))
 	again.Set(ledger.Owner{Kind: "agent", ID: "m-1"}, ledger.AgentRecords("m-1", agent))
 	if es := again.Edits(); len(es) != 0 {
 		t.Errorf("the same facts again are %d edits, want none: %v", len(es), es)

@@ -16,7 +16,8 @@ const (
 )
 
 // moments are the columns that hold a time, in any table.
-var moments = []string{"deleted_at", "delete_after", "claimed_at", "until_at", "applied_at", "since", "listener_expires", "planned_at"}
+var moments = []string{"deleted_at", "delete_after", "claimed_at", "until_at", "applied_at", "since", "listener_expires", "planned_at",
+	"not_after", "renew", "retry"}
 
 func text(s string) any { return s }
 

@@ -20,6 +20,14 @@ const (
 	UpdateAgent      Kind = "update-agent"
 )
 
+// rank puts the actions that nothing waits for last.
+func (k Kind) rank() int {
+	if k == ObtainCert {
+		return 1
+	}
+	return 0
+}
+
 // A Disruption is what an action costs those who use the database.
 type Disruption string
 

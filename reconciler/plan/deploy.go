@@ -12,8 +12,12 @@ import (
 func (d *decision) deploy(cur *Slot) {
 	a := d.in.Agents[d.machine.ID]
 	want := d.order(cur)
+	if !d.certified(a, &want) {
+		d.serving(a)
+		return
+	}
 	cost, why := orderChange(a.Order, want)
-	if why == "" {
+	if why == "" && want.Certificate == "" {
 		cost, why = d.renewal(a)
 	}
 	if why != "" {
@@ -25,7 +29,8 @@ func (d *decision) deploy(cur *Slot) {
 
 func (d *decision) order(cur *Slot) Order {
 	r := d.in.Row
-	return Order{Generation: cur.Generation, Deployment: r.ID, Name: r.Name, DoltVersion: r.DoltVersion, Settings: maps.Clone(r.Settings)}
+	return Order{Generation: cur.Generation, Deployment: r.ID, Name: r.Name, DoltVersion: r.DoltVersion,
+		DoltURL: d.in.Version.URL, DoltSHA256: d.in.Version.SHA256, Settings: maps.Clone(r.Settings)}
 }
 
 // orderChange tells what changes from one order to the next and what it costs.
@@ -37,9 +42,15 @@ func orderChange(have *Order, want Order) (Disruption, string) {
 	if have.DoltVersion != want.DoltVersion {
 		restart = append(restart, fmt.Sprintf("Dolt %s → %s", have.DoltVersion, want.DoltVersion))
 	}
+	if have.Certificate != want.Certificate {
+		restart = append(restart, certificateChange(want.Certificate))
+	}
 	restart = append(restart, settingChanges(have.Settings, want.Settings)...)
 	if have.Name != want.Name {
 		other = append(other, fmt.Sprintf("name %s → %s", have.Name, want.Name))
+	}
+	if have.DoltVersion == want.DoltVersion && (have.DoltURL != want.DoltURL || have.DoltSHA256 != want.DoltSHA256) {
+		other = append(other, "where Dolt "+want.DoltVersion+" is fetched")
 	}
 	if have.Generation != want.Generation {
 		other = append(other, fmt.Sprintf("generation %d → %d", have.Generation, want.Generation))

@@ -16,6 +16,20 @@ type Input struct {
 	Volumes  []Volume          // that are tagged with the deployment
 	Agents   map[string]Agent  // by machine id; a machine without an entry was not asked yet
 	Gaps     Gaps
+	Means    Means
+	Version  specs.Version // of the row's release of Dolt: where it is fetched
+	// Addresses are the records that are the deployment's, and those of others at
+	// names that it wants.
+	Addresses   []Address
+	Certificate *Certificate // of the public authority; nil: not looked up yet
+}
+
+// Means are what a control plane can do beside machines and databases. They are on
+// the ledger, so that a plan can be made by somebody who has them not.
+type Means struct {
+	Domain    string       // under which names are kept; empty: none are
+	Authority string       // the public authority's directory; empty: there is none
+	Agent     AgentRelease // that machines should run; zero: whatever they have
 }
 
 // An Outcome is the decision for one deployment.
@@ -31,6 +45,9 @@ type Outcome struct {
 	Recheck time.Time
 	// Disrupting says that a disruption by us is under way.
 	Disrupting bool
+	// Doubtful says that an agent of its machines is silent or could not be updated:
+	// others are not updated before that is over.
+	Doubtful bool
 }
 
 // Settled says that nothing is left to do and nothing is waited for.
@@ -81,6 +98,7 @@ type decision struct {
 	name    string
 	machine *Machine // of the newest live slot
 	forget  bool
+	notes   []Condition // for people, beside the waits
 }
 
 func newDecision(in Input) *decision {
@@ -111,11 +129,17 @@ func (d *decision) act(a Action) {
 
 func (d *decision) outcome() Outcome {
 	d.endStrays()
+	status := d.status()
+	d.updateAgents()
+	// What nothing else waits for comes last: an authority may take minutes.
+	slices.SortStableFunc(d.out.Actions, func(a, b Action) int { return a.Kind.rank() - b.Kind.rank() })
+	d.publishNames(&status)
 	d.out.Entry = d.entry
-	if d.forget {
+	if d.forget && len(d.out.Actions) == 0 && len(d.out.Waits) == 0 {
 		d.out.Entry = nil
 	}
-	d.out.Status = d.status()
+	d.addConditions(&status)
+	d.out.Status = status
 	return d.out
 }
 

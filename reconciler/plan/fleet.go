@@ -22,6 +22,11 @@ type FleetInput struct {
 	// which of these commits a person has approved.
 	Destroyed map[string]int
 	Approved  map[string]bool
+	// Updating counts the agents that are being updated, silent, or could not be.
+	Updating int
+	// Room is how many machines may be launched now; nil: any number.
+	Room *int
+	More string // when there will be more room, for people
 }
 
 // maxBatch is how many machines one launch may ask for. EC2 takes 1,000; a
@@ -38,18 +43,50 @@ func Fleet(in FleetInput) []Outcome {
 	for i := range outs {
 		outs[i] = admit(outs[i], in, budget)
 	}
+	ration(outs, in)
 	batch(outs)
 	return outs
 }
 
+// leastBatch is how many machines are worth a request while more are waiting for
+// room: requests are limited too.
+const leastBatch = 50
+
+// ration holds the launches that there is no room for yet, before anything is
+// claimed for them. Repeated launches are not new machines.
+func ration(outs []Outcome, in FleetInput) {
+	if in.Room == nil {
+		return
+	}
+	var fresh []int
+	for i, o := range outs {
+		if slices.ContainsFunc(o.Actions, isFresh) {
+			fresh = append(fresh, i)
+		}
+	}
+	room := *in.Room
+	if len(fresh) > room && room < leastBatch {
+		room = 0
+	}
+	for n, i := range fresh {
+		if n >= room {
+			outs[i] = HoldKind(outs[i], LaunchMachine, fmt.Sprintf("waits for its turn: the cloud lets us launch %d machines now and %d are waiting; more at %s",
+				*in.Room, len(fresh)-room, in.More))
+		}
+	}
+}
+
+func isFresh(a Action) bool { return a.Kind == LaunchMachine && a.Token == "" }
+
 // A budget is how many disruptions are still allowed.
 type budget struct {
-	limit int
-	names []string // disrupted now
+	limit    int
+	names    []string // disrupted now
+	updating int      // agents that are being updated, or did not come back
 }
 
 func newBudget(in FleetInput) *budget {
-	return &budget{limit: in.Limits.MaxDisrupted, names: slices.Sorted(slices.Values(in.Disrupted))}
+	return &budget{limit: in.Limits.MaxDisrupted, names: slices.Sorted(slices.Values(in.Disrupted)), updating: in.Updating}
 }
 
 // take says whether one more deployment may be disrupted. One that is disrupted
@@ -76,7 +113,24 @@ func admit(o Outcome, in FleetInput, b *budget) Outcome {
 		return hold(o, Restart, fmt.Sprintf("waits for its turn: %d of at most %d deployments are disrupted now (%s)",
 			len(b.names), b.limit, strings.Join(b.names, ", ")))
 	}
+	if updates(o) && !b.update() {
+		return HoldKind(o, UpdateAgent, "its agent is updated when those of others, updated before, answer again")
+	}
 	return o
+}
+
+func updates(o Outcome) bool {
+	return slices.ContainsFunc(o.Actions, func(a Action) bool { return a.Kind == UpdateAgent })
+}
+
+// update says whether one more agent may be updated. A release that does not work
+// must not reach more machines than may be disrupted at one time.
+func (b *budget) update() bool {
+	if b.updating >= max(b.limit, 1) {
+		return false
+	}
+	b.updating++
+	return true
 }
 
 func deletedIn(o Outcome) string {
@@ -92,27 +146,44 @@ func destroys(o Outcome) bool {
 
 // disrupts says whether users of a serving database would notice. What a person
 // asked for by running = false or a deletion is theirs to time, not ours to ration.
+// A replacement counts also where nothing serves: when a whole zone is in trouble,
+// not all of its machines are to be replaced at once.
 func disrupts(o Outcome) bool {
-	if !o.Status.Ready || o.Status.Phase == PhaseStopping || o.Status.Phase == PhaseDeleting {
+	if o.Status.Phase == PhaseStopping || o.Status.Phase == PhaseDeleting {
 		return false
+	}
+	if !o.Status.Ready {
+		return slices.ContainsFunc(o.Actions, func(a Action) bool { return isFresh(a) && a.Disruption == Replace })
 	}
 	return slices.ContainsFunc(o.Actions, func(a Action) bool { return a.Disruption == Restart || a.Disruption == Replace })
 }
 
 // hold takes out the actions at or above a disruption, with the claims they need.
 func hold(o Outcome, from Disruption, reason string) Outcome {
-	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), func(a Action) bool { return a.Disruption.rank() >= from.rank() })
-	e := o.Entry.clone()
-	e.Slots = slices.DeleteFunc(e.Slots, func(s Slot) bool { return s.Token == "" })
-	o.Entry = e
+	return without(o, func(a Action) bool { return a.Disruption.rank() >= from.rank() }, reason)
+}
+
+// Hold takes out everything that would be done, with the reason.
+func Hold(o Outcome, reason string) Outcome { return hold(o, None, reason) }
+
+// HoldKind takes out the actions of one kind, with the reason.
+func HoldKind(o Outcome, k Kind, reason string) Outcome {
+	return without(o, func(a Action) bool { return a.Kind == k }, reason)
+}
+
+// without takes out actions; a claim goes with the launch that it is for.
+func without(o Outcome, which func(Action) bool, reason string) Outcome {
+	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), which)
+	if o.Entry != nil && !slices.ContainsFunc(o.Actions, isFresh) {
+		e := o.Entry.clone()
+		e.Slots = slices.DeleteFunc(e.Slots, func(s Slot) bool { return s.Token == "" })
+		o.Entry = e
+	}
 	o.Waits = append(slices.Clone(o.Waits), Wait{Deployment: o.Status.ID, Name: o.Status.Name, Reason: reason})
 	o.Status.Conditions = append(slices.Clone(o.Status.Conditions),
 		Condition{Type: "Held", Status: true, Reason: "Limit", Message: reason})
 	return o
 }
-
-// Hold takes out everything that would be done, with the reason.
-func Hold(o Outcome, reason string) Outcome { return hold(o, None, reason) }
 
 func (d Disruption) rank() int { return slices.Index([]Disruption{None, Restart, Replace, Destroy}, d) }
 

@@ -22,6 +22,11 @@ type Scene struct {
 	Volumes  []Volume
 	Agents   map[string]Agent
 	Gaps     Gaps
+	Means    Means
+	// Addresses are those of the fleet's domain, and Certificates the public
+	// authority's by deployment.
+	Addresses    []Address
+	Certificates map[string]Certificate
 }
 
 // A Preview is what would follow.
@@ -73,12 +78,13 @@ func ForecastInputs(ins []Input) Preview {
 func (s Scene) Inputs() []Input {
 	ins := map[string]*Input{}
 	for id, row := range s.Desired.Deployments {
-		ins[id] = &Input{Now: s.Now, Row: row, Gaps: s.Gaps, Agents: map[string]Agent{}}
+		ins[id] = s.input()
+		ins[id].Row, ins[id].Version = row, s.Desired.Versions[row.DoltVersion]
 	}
 	bySlot := map[string]*Input{}
 	for id, e := range s.entries() {
 		if ins[id] == nil {
-			ins[id] = &Input{Now: s.Now, Gaps: s.Gaps, Agents: map[string]Agent{}}
+			ins[id] = s.input()
 		}
 		ins[id].Entry = e
 		for _, slot := range e.Slots {
@@ -100,11 +106,38 @@ func (s Scene) Inputs() []Input {
 			in.Agents[m.ID] = a
 		}
 	}
+	s.addNames(ins)
 	sorted := make([]Input, 0, len(ins))
 	for _, id := range slices.Sorted(maps.Keys(ins)) {
 		sorted = append(sorted, *ins[id])
 	}
 	return sorted
+}
+
+func (s Scene) input() *Input {
+	return &Input{Now: s.Now, Gaps: s.Gaps, Means: s.Means, Agents: map[string]Agent{}}
+}
+
+// addNames gives each deployment its certificate and the records that concern it.
+func (s Scene) addNames(ins map[string]*Input) {
+	byName := map[string]*Input{}
+	for id, in := range ins {
+		if in.Row != nil {
+			byName[in.Row.Name+"."+s.Means.Domain] = in
+		}
+		if c, ok := s.Certificates[id]; ok {
+			in.Certificate = &c
+		}
+	}
+	for _, a := range s.Addresses {
+		in := ins[a.Deployment]
+		if in != nil {
+			in.Addresses = append(in.Addresses, a)
+		}
+		if other := byName[a.Name]; other != nil && other != in {
+			other.Addresses = append(other.Addresses, a)
+		}
+	}
 }
 
 func (s Scene) entries() map[string]*Entry {
@@ -175,6 +208,13 @@ func suppose(in *Input, a Action) {
 			g.Order, g.Generation, g.Database, g.DatabaseVersion = a.Order, a.Order.Generation, DatabaseServing, a.Order.DoltVersion
 			g.ListenerExpires = time.Time{}
 		})
+	case ObtainCert:
+		in.Certificate = &Certificate{Fingerprint: "(new)", Names: strings.Join(a.Names, " "),
+			NotAfter: in.Now.AddDate(0, 3, 0), Renew: in.Now.AddDate(0, 2, 0)}
+	case PublishNames:
+		in.Addresses = Published(in.Addresses, a.Addresses)
+	case UpdateAgent:
+		changeAgent(in, a.MachineID, func(g *Agent) { g.Version = a.Release.Version })
 	case StopDatabase:
 		changeAgent(in, a.MachineID, func(g *Agent) { g.Order, g.Generation, g.Database = nil, a.Generation, DatabaseAbsent })
 	}

@@ -110,6 +110,53 @@ func moving(in *plan.Input) {
 	in.Agents["m-2"] = idle
 }
 
+// inCloud puts a healthy deployment where names are kept, with its records.
+func inCloud(in *plan.Input) {
+	in.Means = plan.Means{Domain: "db.example.com", Authority: "https://acme.example/directory"}
+	for i := range in.Machines {
+		in.Machines[i].Host = fmt.Sprintf("10.0.0.%d", i+1)
+	}
+	agent("m-1", func(a *plan.Agent) { a.Host = "10.0.0.1" })(in)
+	in.Addresses = []plan.Address{
+		{Name: "m-1.db.example.com", Type: "A", Value: "10.0.0.1", TTL: 60, Deployment: "d1"},
+		{Name: "orders.db.example.com", Type: "A", Value: "10.0.0.1", TTL: 15, Deployment: "d1"},
+	}
+}
+
+func addresses(as ...plan.Address) func(*plan.Input) {
+	return func(in *plan.Input) { in.Addresses = as }
+}
+
+func public(d *specs.Deployment) { d.Certificate = "acme" }
+
+// certificate is of the public authority, got half its life ago and not due.
+func certificate(change ...func(*plan.Certificate)) func(*plan.Input) {
+	c := &plan.Certificate{Fingerprint: "c2", Names: "orders.db.example.com", NotAfter: now.AddDate(0, 0, 45), Renew: now.AddDate(0, 0, 15)}
+	for _, f := range change {
+		f(c)
+	}
+	return func(in *plan.Input) { in.Certificate = c }
+}
+
+// shows is the certificate that the database was ordered to show, and its end.
+func shows(fingerprint string, days int) func(*plan.Input) {
+	return agent("m-1", func(a *plan.Agent) {
+		a.Order.Certificate, a.ListenerExpires = fingerprint, now.AddDate(0, 0, days)
+	})
+}
+
+func firstOrder(in *plan.Input) {
+	in.Agents["m-1"] = plan.Agent{Reachable: true, Enrolled: true, Database: plan.DatabaseAbsent, VolumeAttached: true, Host: "10.0.0.1"}
+}
+
+func release(have string, change ...func(*plan.Input)) plan.Input {
+	return running(append([]func(*plan.Input){agent("m-1", func(a *plan.Agent) { a.Version = have }), func(in *plan.Input) {
+		in.Means.Agent = plan.AgentRelease{Version: "0.5.0", URL: "https://example.com/agent", SHA256: "ab"}
+	}}, change...)...)
+}
+
+func trouble(in *plan.Input) { in.Machines[0].Trouble = "its host is to be retired on 2026-03-09" }
+
 var cases = []struct {
 	name string
 	in   plan.Input
@@ -142,6 +189,8 @@ var cases = []struct {
 	{"type/machines-gap", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"move/old-serves", running(moving)},
 	{"move/old-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"move/old-not-enrolled", running(moving, agent("m-1", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
+	{"move/new-not-enrolled", running(moving, agent("m-2", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
 	{"move/old-stopped", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }))},
 	{"move/volume-free", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
 		func(in *plan.Input) { in.Volumes[0].AttachedTo = "" })},
@@ -178,6 +227,53 @@ var cases = []struct {
 	{"delete/retention-over-under-gap", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter, in.Gaps.Volumes = now, "denied" })},
 	{"delete/done", running(deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
 	{"delete/not-on-record", running(func(in *plan.Input) { in.Row = nil })},
+	{"names/as-wanted", running(inCloud)},
+	{"names/none-yet", running(inCloud, addresses())},
+	{"names/gap", running(inCloud, addresses(), func(in *plan.Input) { in.Gaps.Names = "page 2: timeout" })},
+	{"names/changed-by-hand", running(inCloud, func(in *plan.Input) { in.Addresses[1].Value = "10.9.9.9" })},
+	{"names/taken", running(inCloud, func(in *plan.Input) { in.Addresses[1].Deployment = "" })},
+	{"names/renamed", running(inCloud, row(func(d *specs.Deployment) { d.Name = "sales" }))},
+	{"names/ipv6", running(inCloud, func(in *plan.Input) { in.Machines[0].IPv6 = "2001:db8::1" })},
+	{"names/database-away", running(inCloud, agent("m-1", func(a *plan.Agent) { a.Database = plan.DatabaseStarting }))},
+	{"names/first-order", running(inCloud, addresses(), firstOrder)},
+	{"names/stopped", running(inCloud, row(func(d *specs.Deployment) { d.Running = false }), gone)},
+	{"names/deleted", running(inCloud, deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"names/machines-gap", running(inCloud, gone, row(func(d *specs.Deployment) { d.Running = false }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
+	{"names/moved", running(moving, inCloud, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
+		func(in *plan.Input) { in.Volumes[0].AttachedTo = "m-2" },
+		func(in *plan.Input) { a := serving(in.Row, 2); a.Host = "10.0.0.2"; in.Agents["m-2"] = a })},
+	{"acme/as-wanted", running(inCloud, row(public), certificate(), shows("c2", 45))},
+	{"acme/not-looked-up", running(inCloud, row(public), firstOrder)},
+	{"acme/first", running(inCloud, row(public), firstOrder, certificate(func(c *plan.Certificate) { *c = plan.Certificate{} }))},
+	{"acme/first-refused", running(inCloud, row(public), firstOrder, certificate(func(c *plan.Certificate) {
+		*c = plan.Certificate{Error: "the authority does not answer", Retry: now.Add(time.Hour)}
+	}))},
+	{"acme/first-ready", running(inCloud, row(public), firstOrder, certificate())},
+	{"acme/from-fleet", running(inCloud, row(public), certificate())},
+	{"acme/to-fleet", running(inCloud, shows("c2", 45))},
+	{"acme/no-authority", running(inCloud, row(public), func(in *plan.Input) { in.Means.Authority = "" })},
+	{"acme/renew-due", running(inCloud, row(public), shows("c2", 20), certificate(func(c *plan.Certificate) { c.Renew = now }))},
+	{"acme/renew-refused", running(inCloud, row(public), shows("c2", 20), certificate(func(c *plan.Certificate) {
+		c.Renew, c.Error, c.Retry = now, "at most 5 of this set in 7 days", now.Add(time.Hour)
+	}))},
+	{"acme/renewed-waits", running(inCloud, row(public), certificate(), shows("c1", 20))},
+	{"acme/renewed-with-restart", running(inCloud, row(public), certificate(), shows("c1", 20), func(in *plan.Input) {
+		in.Row.Settings = map[string]string{"log_level": "debug"}
+	})},
+	{"acme/renewed-near-end", running(inCloud, row(public), certificate(), shows("c1", 9))},
+	{"acme/renamed", running(inCloud, row(func(d *specs.Deployment) { d.Certificate, d.Name = "acme", "sales" }), certificate(), shows("c2", 45))},
+	{"trouble", running(trouble)},
+	{"trouble/gap", running(trouble, func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
+	{"trouble/silent", running(trouble, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"update/older", release("0.4.0")},
+	{"update/same", release("0.5.0")},
+	{"update/silent", release("0.4.0", agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"update/failed", release("0.4.0", agent("m-1", func(a *plan.Agent) {
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "WentBack", Message: "0.5.0 did not start"}}
+	}))},
+	{"version/from-url", running(func(in *plan.Input) {
+		in.Version = specs.Version{Version: "2.2.0", URL: "https://example.com/dolt", SHA256: "ab"}
+	})},
 	{"undelete", running(deleted, gone, row(func(*specs.Deployment) {}))},
 }
 
@@ -203,7 +299,8 @@ func TestForecast(t *testing.T) {
 				s.PutDeployment(c.in.Row)
 			}
 			p := plan.Forecast(plan.Scene{Now: now, Desired: s, Entries: entries(c.in.Entry), Machines: c.in.Machines,
-				Volumes: c.in.Volumes, Agents: c.in.Agents, Gaps: c.in.Gaps})
+				Volumes: c.in.Volumes, Agents: c.in.Agents, Gaps: c.in.Gaps, Means: c.in.Means, Addresses: c.in.Addresses,
+				Certificates: certificates(c.in)})
 			golden(t, "forecast--"+strings.ReplaceAll(c.name, "/", "--"), describeActions(p.Actions)+describeWaits(p.Waits))
 		})
 	}
@@ -214,6 +311,13 @@ func entries(e *plan.Entry) map[string]*plan.Entry {
 		return nil
 	}
 	return map[string]*plan.Entry{e.Deployment: e}
+}
+
+func certificates(in plan.Input) map[string]plan.Certificate {
+	if in.Certificate == nil {
+		return nil
+	}
+	return map[string]plan.Certificate{"d1": *in.Certificate}
 }
 
 func golden(t *testing.T, name, got string) {
@@ -258,6 +362,9 @@ func describe(o plan.Outcome) string {
 	}
 	if o.Disrupting {
 		b.WriteString("counts as disrupted\n")
+	}
+	if o.Doubtful {
+		b.WriteString("counts as an agent in doubt\n")
 	}
 	return b.String()
 }

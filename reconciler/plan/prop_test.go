@@ -204,6 +204,7 @@ func (f *fleet) do(t *rapid.T, a plan.Action) {
 		f.volumes = slices.DeleteFunc(f.volumes, func(v plan.Volume) bool { return v.ID == a.VolumeID })
 		delete(f.written, a.VolumeID)
 	case plan.EnrolAgent:
+		f.checkEnrol(t, a)
 		f.agent(a.MachineID, func(g *plan.Agent) { g.Enrolled = true })
 	case plan.DeployDatabase:
 		f.deploy(t, a)
@@ -211,6 +212,19 @@ func (f *fleet) do(t *rapid.T, a plan.Action) {
 		f.agent(a.MachineID, func(g *plan.Agent) {
 			g.Order, g.Database, g.Generation = nil, plan.DatabaseAbsent, max(g.Generation, a.Generation)
 		})
+	}
+}
+
+// checkEnrol: only the machine of the newest live slot is given an identity, when
+// the ledger has bound it, and never one that obeyed a newer generation.
+func (f *fleet) checkEnrol(t *rapid.T, a plan.Action) {
+	e := f.entries[a.Deployment]
+	at := slices.IndexFunc(e.Slots, func(s plan.Slot) bool { return s.State != plan.SlotVoid })
+	if at < 0 || e.Slots[at].SlotID != a.Slot || e.Slots[at].State != plan.SlotBound || e.Slots[at].MachineID != a.MachineID {
+		t.Fatalf("%s for slot %+v, and the ledger has %+v", a.Summary, a.Slot, e.Slots)
+	}
+	if seen := f.agents[a.MachineID].Generation; seen > a.Slot.Generation {
+		t.Fatalf("%s in generation %d after it obeyed %d", a.Summary, a.Slot.Generation, seen)
 	}
 }
 

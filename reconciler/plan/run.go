@@ -31,6 +31,8 @@ func (d *decision) ready(cur *Slot) bool {
 	switch {
 	case d.machine == nil:
 		d.awaitMachine(cur)
+	case d.machine.State == MachineRunning && d.machine.Trouble != "" && len(d.older()) == 0:
+		d.replace(cur, ": "+d.machine.Trouble)
 	case !d.machineRuns():
 	case len(d.older()) == 0 && !d.shaped(cur): // one replacement at a time: the one under way ends first
 		d.replace(cur, "")

@@ -30,7 +30,7 @@ type Status struct {
 	Phase       Phase
 	Ready       bool   // a database answers
 	Role        string // primary; empty: none
-	Host        string
+	Host        string // its name once that is published, its machine's address before
 	Port        int
 	DoltVersion string // running now
 	MachineID   string
@@ -49,7 +49,6 @@ func (d *decision) status() Status {
 		s.Generation, s.MachineID = cur.Generation, cur.MachineID
 	}
 	d.addDatabase(&s)
-	d.addConditions(&s)
 	return s
 }
 
@@ -89,6 +88,7 @@ func (d *decision) addConditions(s *Status) {
 			"volume %s is kept until %s; a revert of %s brings the database back",
 			d.entry.VolumeID, d.entry.DeleteAfter.UTC().Format(time.DateTime), short(d.entry.DeletedIn))})
 	}
+	s.Conditions = append(s.Conditions, d.notes...)
 	if d.machine != nil {
 		for _, c := range d.in.Agents[d.machine.ID].Conditions {
 			if c.Status {

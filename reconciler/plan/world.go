@@ -88,9 +88,10 @@ type Machine struct {
 	State        MachineState
 	Zone         string
 	InstanceType string
-	AgentAddress string // host:port of its agent; empty until known
-	Host         string // where its database is reached
-	IPv6         string // where it is reached over IPv6; empty: it is not
+	AgentAddress string    // host:port of its agent; empty until known
+	Host         string    // where its database is reached
+	IPv6         string    // where it is reached over IPv6; empty: it is not
+	LaunchedAt   time.Time // when it was started last, where the cloud says so; zero: it does not
 	// Trouble says in words why the machine should be replaced while it still can
 	// be: its host is to be retired, or the cloud's own checks fail. Empty: nothing.
 	Trouble string

@@ -75,15 +75,37 @@ func (w *World) launched(a plan.Action) (plan.Machine, bool) {
 }
 
 func (w *World) launch(a plan.Action) plan.Machine {
-	id := fmt.Sprintf("m-%d", len(w.machines)+1)
-	m := plan.Machine{ID: id, Token: a.Token, Index: a.Index, State: plan.MachineRunning, Zone: a.Shape.Zone,
-		InstanceType: a.Shape.InstanceType, AgentAddress: id + ":1", Host: id}
+	id := fmt.Sprintf("i-%08x", len(w.machines)+1)
+	m := plan.Machine{ID: id, Token: a.Token, Index: a.Index, State: plan.MachinePending, Zone: a.Shape.Zone,
+		InstanceType: a.Shape.InstanceType, Host: w.host(len(w.machines) + 1)}
 	w.machines = append(w.machines, m)
-	w.agents[id] = plan.Agent{Reachable: true, Since: since, Database: plan.DatabaseAbsent, VolumeAttached: a.Shape.Volume != nil}
+	w.byID[id] = len(w.machines) - 1
 	if v := a.Shape.Volume; v != nil {
-		w.volumes = append(w.volumes, plan.Volume{ID: "vol-" + id, Deployment: a.Deployment, Ordinal: a.Slot.Ordinal, GB: v.GB, AttachedTo: id})
+		w.made++
+		w.volumes = append(w.volumes, plan.Volume{ID: fmt.Sprintf("vol-%08x", w.made), Deployment: a.Deployment, Ordinal: a.Slot.Ordinal,
+			Token: a.Token, Index: a.Index, GB: v.GB, AttachedTo: id})
 	}
-	return m
+	w.after(w.latency.Running, func() { w.start(id) })
+	w.after(w.latency.Agent, func() { w.answer(id) })
+	return *w.machine(id)
+}
+
+// host is an address of a network that belongs to nobody.
+func (w *World) host(n int) string { return fmt.Sprintf("10.%d.%d.%d", n>>16, n>>8&255, n&255) }
+
+// start has a machine that was launched run, unless it was ended meanwhile.
+func (w *World) start(id string) {
+	if m := w.machine(id); m.State == plan.MachinePending {
+		m.State, m.AgentAddress = plan.MachineRunning, id+":1"
+	}
+}
+
+// answer has the agent of a fresh machine answer.
+func (w *World) answer(id string) {
+	if m := w.machine(id); m.State != plan.MachineTerminated {
+		attached := slices.ContainsFunc(w.volumes, func(v plan.Volume) bool { return v.AttachedTo == id })
+		w.agents[id] = plan.Agent{Reachable: true, Since: since, Database: plan.DatabaseAbsent, VolumeAttached: attached}
+	}
 }
 
 // StartMachine starts a stopped machine; its agent comes back with its order.
@@ -106,7 +128,7 @@ func (w *World) StartMachine(ctx context.Context, id string) error {
 // TerminateMachine ends a machine and frees its volume.
 func (w *World) TerminateMachine(ctx context.Context, id string) error {
 	return w.effect(ctx, "terminate "+id, func() error {
-		if !strings.HasPrefix(id, "m-") {
+		if !strings.HasPrefix(id, "i-") {
 			return fmt.Errorf("%q is not the id of a machine", id)
 		}
 		if w.machine(id) != nil { // one that is not known is gone already

@@ -1,5 +1,6 @@
-// Package sim is a world in memory: a cloud and the agents on its machines, for
-// trying the loop against faults that real machines show too seldom.
+// Package sim is a world in memory: a cloud, the agents on its machines, names and
+// an authority for certificates, for trying the loop against faults that real ones
+// show too seldom.
 //
 // It promises to behave as EC2 is documented to where that matters for safety: a
 // used launch token makes nothing, volumes outlive machines, a volume is on one
@@ -30,7 +31,10 @@ type World struct {
 	changed  []chan struct{}
 
 	mu       sync.Mutex
+	latency  Latency
 	machines []plan.Machine
+	byID     map[string]int // place in machines
+	made     int            // volumes so far
 	volumes  []plan.Volume
 	agents   map[string]plan.Agent
 	gaps     plan.Gaps
@@ -41,7 +45,22 @@ type World struct {
 
 // New makes an empty world.
 func New(identity string) *World {
-	return &World{identity: identity, agents: map[string]plan.Agent{}, actions: map[string]int{}}
+	return &World{identity: identity, agents: map[string]plan.Agent{}, actions: map[string]int{}, byID: map[string]int{}}
+}
+
+// A Latency is how long after its launch a machine runs, and its agent answers.
+type Latency struct{ Running, Agent time.Duration }
+
+// SetLatency is for machines to come. A new world has none.
+func (w *World) SetLatency(l Latency) { w.set(func() { w.latency = l }) }
+
+// after changes the world now or later. The caller has the lock.
+func (w *World) after(d time.Duration, change func()) {
+	if d == 0 {
+		change()
+		return
+	}
+	time.AfterFunc(d, func() { w.set(change) })
 }
 
 // ErrTimeout is what a caller gets whose answer is lost: the effect happened.
@@ -157,10 +176,8 @@ func (w *World) effect(ctx context.Context, name string, change func() error) er
 }
 
 func (w *World) machine(id string) *plan.Machine {
-	for i := range w.machines {
-		if w.machines[i].ID == id {
-			return &w.machines[i]
-		}
+	if i, ok := w.byID[id]; ok {
+		return &w.machines[i]
 	}
 	return nil
 }

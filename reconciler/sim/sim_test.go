@@ -20,7 +20,7 @@ func TestWorldIsACloud(t *testing.T) {
 			Volume:         plan.VolumeSpec{Type: "gp3", GB: 10},
 			Patience:       time.Second,
 			Halt:           func(_ *testing.T, machine string) { w.Stop(machine) },
-			UnknownMachine: "m-none", UnknownVolume: "vol-none",
+			UnknownMachine: "i-none", UnknownVolume: "vol-none",
 			Occupy: func(t *testing.T, volume string) func() {
 				var machine string
 				for _, v := range w.Volumes() {

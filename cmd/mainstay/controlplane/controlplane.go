@@ -1,6 +1,7 @@
 // Package controlplane puts a control plane together: the private clone, the
-// local cloud, the agents' watchers, the reconciler and its HTTP side. mainstay up
-// runs one beside an embedded hub, mainstay serve one against any hub.
+// world it works in (a World, such as Local), the agents' watchers, the reconciler
+// and its HTTP side. mainstay up runs one beside an embedded hub, mainstay serve one
+// against any hub.
 //
 // It promises that Run ends when ctx does and leaves no goroutine, that machines
 // run on then until Shutdown, and that the HTTP side listens before Run begins,
@@ -19,7 +20,6 @@ import (
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/agentclient"
-	"github.com/mainstaydb/mainstay/reconciler/local"
 	"github.com/mainstaydb/mainstay/reconciler/repostore"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs"
@@ -31,22 +31,21 @@ import (
 
 // A Config says what a control plane works with.
 type Config struct {
-	Repo        *repo.Repo // closed by Close
-	CloudDir    string
-	VersionsDir string
-	AgentBinary string
-	Secrets     secrets.Store
-	Listen      string // loopback address of the HTTP side
-	Holder      string // names this control plane, for ever
-	Poll        time.Duration
-	Log         *slog.Logger
+	Repo    *repo.Repo // closed by Close
+	Secrets secrets.Store
+	// World opens the world that it works in. Machines made there trust the CA.
+	World  func(context.Context, *secrets.CA) (*World, error)
+	Listen string // loopback address of the HTTP side
+	Holder string // names this control plane, for ever
+	Poll   time.Duration
+	Log    *slog.Logger
 }
 
 // A Plane is one control plane.
 type Plane struct {
 	cfg      Config
 	ca       *secrets.CA
-	cloud    *local.Cloud
+	world    *World
 	agents   *agentclient.Client
 	loop     *reconciler.Reconciler
 	listener net.Listener
@@ -58,9 +57,7 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 	if err != nil {
 		return nil, err
 	}
-	cloud, err := local.Open(ctx, local.Options{
-		Dir: cfg.CloudDir, AgentBinary: cfg.AgentBinary, VersionsDir: cfg.VersionsDir, FleetCA: ca.PEM(), Logger: cfg.Log,
-	})
+	world, err := cfg.World(ctx, ca)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +65,15 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s for metrics and health; choose another address with --listen: %w", cfg.Listen, err)
 	}
-	agents := agentclient.New(agentclient.Options{CA: ca, Secrets: cfg.Secrets, Tokens: cloud, Logger: cfg.Log})
+	agents := agentclient.New(agentclient.Options{CA: ca, Secrets: cfg.Secrets, Tokens: world.Tokens, Logger: cfg.Log})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	loop := reconciler.New(reconciler.Config{
-		Store: repostore.Store{Repo: cfg.Repo}, Cloud: cloud, Agents: agents, Check: ci.Check, Missing: missing,
-		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll,
+		Store: repostore.Store{Repo: cfg.Repo}, Cloud: world.Cloud, Agents: agents, Check: ci.Check, Missing: missing,
+		Names: world.Names, Certificates: world.Certificates, Authority: world.Authority, Agent: world.Agent, Grace: world.Grace,
+		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll, Look: world.Look, LookLeast: world.LookLeast,
 	})
-	return &Plane{cfg: cfg, ca: ca, cloud: cloud, agents: agents, loop: loop, listener: listener}, nil
+	return &Plane{cfg: cfg, ca: ca, world: world, agents: agents, loop: loop, listener: listener}, nil
 }
 
 // missing says which approvals a commit of main lacks.
@@ -103,7 +101,9 @@ func (p *Plane) SetFleetCondition(kind, reason, message string) {
 // Run works until ctx is done.
 func (p *Plane) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.cloud.Run(ctx) })
+	for _, run := range p.world.Run {
+		group.Go(func() error { return run(ctx) })
+	}
 	group.Go(func() error { return p.agents.Run(ctx) })
 	group.Go(func() error { return p.loop.Run(ctx) })
 	group.Go(func() error { return p.serveHTTP(ctx) })
@@ -124,8 +124,14 @@ func (p *Plane) serveHTTP(ctx context.Context) error {
 	return nil
 }
 
-// Shutdown stops the machines of the local cloud; their volumes stay.
-func (p *Plane) Shutdown(ctx context.Context) error { return p.cloud.Shutdown(ctx) }
+// Shutdown stops the machines of the local cloud; their volumes stay. Those of
+// other clouds run on.
+func (p *Plane) Shutdown(ctx context.Context) error {
+	if p.world.Shutdown == nil {
+		return nil
+	}
+	return p.world.Shutdown(ctx)
+}
 
 // Close lets go of the clone and the port. Run must have ended.
 func (p *Plane) Close() error {

@@ -10,11 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -23,9 +23,12 @@ import (
 type Config struct {
 	Hub         Hub     `yaml:"hub"`
 	Dir         string  `yaml:"dir"`          // the control plane's own: clone, lock, log
-	VersionsDir string  `yaml:"versions_dir"` // holds <version>/dolt; empty: beside the program
+	VersionsDir string  `yaml:"versions_dir"` // of the local cloud: holds <version>/dolt; empty: beside the program
 	Cloud       Cloud   `yaml:"cloud"`
+	DNS         *DNS    `yaml:"dns"`
+	ACME        *ACME   `yaml:"acme"`
 	Secrets     Secrets `yaml:"secrets"`
+	Agent       *Agent  `yaml:"agent"`
 	Listen      string  `yaml:"listen"` // metrics and health
 	LogLevel    string  `yaml:"log_level"`
 }
@@ -37,9 +40,10 @@ type Hub struct {
 	PasswordFile string `yaml:"password_file"`
 }
 
-// A Cloud says where machines are made. There is one kind as yet.
+// A Cloud says where machines are made: exactly one is given.
 type Cloud struct {
 	Local *Local `yaml:"local"`
+	EC2   *EC2   `yaml:"ec2"`
 }
 
 // Local is the cloud on this computer.
@@ -47,9 +51,62 @@ type Local struct {
 	Dir string `yaml:"dir"`
 }
 
-// Secrets says where secrets are kept.
+// EC2 is an account and region of AWS. Credentials come from where AWS's own tools
+// take them: a role of the machine, the environment or ~/.aws.
+type EC2 struct {
+	Fleet           string            `yaml:"fleet"` // value of the tag that all of the fleet carries
+	Region          string            `yaml:"region"`
+	AMI             string            `yaml:"ami"`
+	Subnets         map[string]string `yaml:"subnets"` // by zone
+	SecurityGroups  []string          `yaml:"security_groups"`
+	InstanceProfile string            `yaml:"instance_profile"`
+	AgentPort       int               `yaml:"agent_port"` // 0: 7700
+	Look            time.Duration     `yaml:"look"`       // how often it is listed; 0: 6s
+	Strays          Strays            `yaml:"strays"`
+	KeepSnapshots   time.Duration     `yaml:"keep_snapshots"` // of deleted volumes; 0: for ever
+	// IdentityCertificates is a directory of more certificates that sign instance
+	// identity documents, <region>.pem, for regions newer than this program.
+	IdentityCertificates string `yaml:"identity_certificates"`
+	Endpoint             string `yaml:"endpoint"` // in place of AWS's, for tests
+}
+
+// Strays say how long what carries the fleet's tag and is on no record is left
+// alone before it is removed. Zero: for ever.
+type Strays struct {
+	Machines time.Duration `yaml:"machines"`
+	Volumes  time.Duration `yaml:"volumes"`
+}
+
+// DNS is the domain on Route 53 that names are kept in.
+type DNS struct {
+	HostedZone string `yaml:"hosted_zone"` // id
+	Domain     string `yaml:"domain"`
+}
+
+// ACME is the public authority that certificates are got from.
+type ACME struct {
+	Directory string `yaml:"directory"` // empty: Let's Encrypt
+	Email     string `yaml:"email"`
+	CAFile    string `yaml:"ca_file"` // of the authority's own server, where it is a private one
+}
+
+// Secrets says where secrets are kept: exactly one of Dir and AWS is given.
 type Secrets struct {
-	Dir string `yaml:"dir"`
+	Dir     string   `yaml:"dir"`
+	KeyFile string   `yaml:"key_file"` // that the files of Dir are encrypted with; empty: beside it
+	AWS     *Manager `yaml:"aws"`
+}
+
+// A Manager is AWS's Secrets Manager, in the cloud's region.
+type Manager struct {
+	KMSKey string `yaml:"kms_key"` // empty: AWS's own
+}
+
+// An Agent is the release of the agent that machines should run.
+type Agent struct {
+	Version string `yaml:"version"`
+	URL     string `yaml:"url"`
+	SHA256  string `yaml:"sha256"`
 }
 
 // Read reads and checks a file. Relative paths in it are relative to it.
@@ -79,40 +136,21 @@ func parse(data []byte, checkHub func(string) error) (Config, error) {
 	} else if err != nil {
 		return c, explain(err)
 	}
+	if err := dec.Decode(new(Config)); !errors.Is(err, io.EOF) {
+		return c, errors.New("the file holds more than one document; it needs to be one")
+	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return c, explain(err)
 	}
+	if c.ACME != nil && c.ACME.Directory == "" {
+		c.ACME.Directory = letsEncrypt
+	}
 	return c, c.check(&doc, checkHub)
 }
 
-// check returns the first thing that is missing or wrong.
-func (c Config) check(doc *yaml.Node, checkHub func(string) error) error {
-	for _, want := range []struct{ path, value, advice string }{
-		{"hub.url", c.Hub.URL, "the address of the fleet's repository, such as http://127.0.0.1:8000/fleet"},
-		{"dir", c.Dir, "a directory of this control plane's own"},
-		{"secrets.dir", c.Secrets.Dir, "the directory of the secret store"},
-	} {
-		if want.value == "" {
-			return fault(doc, want.path, "%s is missing; write %s", want.path, want.advice)
-		}
-	}
-	if c.Cloud.Local == nil || c.Cloud.Local.Dir == "" {
-		return fault(doc, "cloud.local.dir", "cloud.local.dir is missing; write the directory in which machines and volumes are made")
-	}
-	if err := checkHub(c.Hub.URL); err != nil {
-		return fault(doc, "hub.url", "hub.url: %w", err)
-	}
-	if host, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fault(doc, "listen", "listen: %q is no address; write host:port, such as 127.0.0.1:9400", c.Listen)
-	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fault(doc, "listen", "listen: %q is open to others, and it has no access control; write a loopback address", c.Listen)
-	}
-	if c.Hub.PasswordFile != "" && c.Hub.User == "" {
-		return fault(doc, "hub.password_file", "hub.password_file has no user to belong to; write hub.user")
-	}
-	return nil
-}
+// letsEncrypt is the directory of Let's Encrypt, from its documentation.
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
 // fault names the line of the nearest thing that is in the file.
 func fault(doc *yaml.Node, path, format string, args ...any) error {
@@ -149,12 +187,25 @@ var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 func explain(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.TrimPrefix(text, "unmarshal errors:\n  ")
-	text = unknownField.ReplaceAllString(text, "$1 is not known here; see docs/cli.md for what can be written")
+	if !strings.HasPrefix(text, "line ") {
+		text = "line 1: " + text // yaml leaves the first out
+	}
+	text = unknownField.ReplaceAllString(text, "$1 is not known here; see docs/configuration.md for what can be written")
 	return errors.New(strings.ReplaceAll(text, "\n  ", "; "))
 }
 
 func (c *Config) resolve(base string) {
-	for _, path := range []*string{&c.Dir, &c.VersionsDir, &c.Cloud.Local.Dir, &c.Secrets.Dir, &c.Hub.PasswordFile} {
+	paths := []*string{&c.Dir, &c.VersionsDir, &c.Secrets.Dir, &c.Secrets.KeyFile, &c.Hub.PasswordFile}
+	if c.Cloud.Local != nil {
+		paths = append(paths, &c.Cloud.Local.Dir)
+	}
+	if c.Cloud.EC2 != nil {
+		paths = append(paths, &c.Cloud.EC2.IdentityCertificates)
+	}
+	if c.ACME != nil {
+		paths = append(paths, &c.ACME.CAFile)
+	}
+	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {
 			*path = filepath.Join(base, *path)
 		}

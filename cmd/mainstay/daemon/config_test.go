@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const good = `hub:
@@ -48,11 +49,16 @@ func TestFaults(t *testing.T) {
 		want     []string
 	}{
 		"empty file":        {good, "", []string{"empty"}},
+		"not yaml":          {"hub:", "{hub:", []string{"line 1"}},
 		"unknown key":       {"dir: a", "dirs: a", []string{"line 5", "dirs is not known"}},
 		"wrong kind":        {"dir: a", "dir: [a]", []string{"line 5"}},
-		"no hub":            {"  url: http://127.0.0.1:8000/fleet\n", "", []string{"line 2", "hub.url is missing"}},
-		"no cloud":          {"  local: {dir: /srv/cloud}", "  {}", []string{"line 7", "cloud.local.dir is missing"}},
-		"no secrets":        {"secrets: {dir: secrets}\n", "", []string{"secrets.dir is missing"}},
+		"no hub":            {"  url: http://127.0.0.1:8000/fleet\n", "", []string{"line 2", "hub.url: is missing"}},
+		"no cloud":          {"  local: {dir: /srv/cloud}", "  {}", []string{"line 7", "it names no cloud"}},
+		"no directory":      {"{dir: /srv/cloud}", "{}", []string{"line 7", "cloud.local.dir: is missing"}},
+		"no secrets":        {"secrets: {dir: secrets}\n", "", []string{"secrets: they have no place"}},
+		"two documents":     {"dir: a", "dir: a\n---\ndir: b", []string{"more than one document"}},
+		"names at home":     {"dir: a", "dir: a\ndns: {hosted_zone: Z1, domain: x.example}", []string{"line 6", "EC2"}},
+		"aws at home":       {"{dir: secrets}", "{aws: {}}", []string{"line 8", "EC2"}},
 		"refused hub":       {"http://127.0.0.1:8000/fleet", "git+file:///x", []string{"line 2", "no git here"}},
 		"open to others":    {"dir: a", "dir: a\nlisten: 0.0.0.0:9400", []string{"line 6", "loopback"}},
 		"no address":        {"dir: a", "dir: a\nlisten: nine", []string{"line 6", "host:port"}},
@@ -60,20 +66,99 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parse([]byte(strings.Replace(good, c.old, c.new, 1)), func(url string) error {
-				if strings.HasPrefix(url, "git+") {
-					return errors.New("no git here")
-				}
-				return nil
-			})
-			if err == nil {
-				t.Fatal("want an error")
-			}
-			for _, want := range c.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("got %q, want it to say %q", err, want)
-				}
-			}
+			wantFault(t, strings.Replace(good, c.old, c.new, 1), c.want)
 		})
 	}
+}
+
+func wantFault(t *testing.T, text string, want []string) {
+	t.Helper()
+	_, err := parse([]byte(text), func(url string) error {
+		if strings.HasPrefix(url, "git+") {
+			return errors.New("no git here")
+		}
+		return nil
+	})
+	if err == nil {
+		t.Fatal("want an error")
+	}
+	for _, want := range want {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want it to say %q", err, want)
+		}
+	}
+}
+
+const onEC2 = `hub: {url: https://hub.example.com/fleet}
+dir: /var/lib/mainstay
+cloud:
+  ec2:
+    fleet: production
+    region: eu-west-1
+    ami: ami-0123456789abcdef0
+    subnets:
+      eu-west-1a: subnet-0123456789abcdef0
+    security_groups: [sg-0123456789abcdef0]
+    strays: {machines: 24h, volumes: 168h}
+dns:
+  hosted_zone: Z0123456789
+  domain: db.example.com
+acme:
+  email: ops@example.com
+secrets:
+  aws: {}
+agent:
+  version: 0.5.0
+  url: https://example.com/mainstay-agent
+  sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+`
+
+func TestEC2(t *testing.T) {
+	t.Parallel()
+	c, err := parse([]byte(onEC2), anyHub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Cloud.EC2.Strays.Machines != 24*time.Hour || c.ACME.Directory != letsEncrypt || c.Secrets.AWS == nil || c.Agent.Version != "0.5.0" {
+		t.Errorf("read as %+v", c)
+	}
+}
+
+func TestEC2Faults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		old, new string
+		want     []string
+	}{
+		"two clouds":          {"  ec2:", "  local: {dir: x}\n  ec2:", []string{"line 4", "two clouds"}},
+		"no ami":              {"    ami: ami-0123456789abcdef0\n", "", []string{"line 5", "cloud.ec2.ami: is missing", "deploy/ami"}},
+		"no image":            {"ami-0123456789abcdef0", "debian", []string{"line 7", "debian", "ami-"}},
+		"no subnets":          {"      eu-west-1a: subnet-0123456789abcdef0\n", "", []string{"line 8", "subnets"}},
+		"zone elsewhere":      {"eu-west-1a: subnet", "us-east-1a: subnet", []string{"us-east-1a", "eu-west-1"}},
+		"no subnet":           {"eu-west-1a: subnet-0123456789abcdef0", "eu-west-1a: vpc-1", []string{"line 9", "vpc-1"}},
+		"no group":            {"sg-0123456789abcdef0", "default", []string{"line 10", "default"}},
+		"no time":             {"24h", "a day", []string{"line 11"}},
+		"no zone":             {"Z0123456789", "db.example.com", []string{"line 13", "hosted zone"}},
+		"a dot too many":      {"domain: db.example.com", "domain: db.example.com.", []string{"line 14", "db.example.com"}},
+		"no mail":             {"  email: ops@example.com\n", "  directory: https://ca.example/\n", []string{"line 16", "acme.email: is missing"}},
+		"authority in clear":  {"  email:", "  directory: http://ca.example/\n  email:", []string{"line 16", "https"}},
+		"acme without dns":    {"dns:\n  hosted_zone: Z0123456789\n  domain: db.example.com\n", "", []string{"line 13", "write dns too"}},
+		"two secret stores":   {"  aws: {}", "  aws: {}\n  dir: x", []string{"line 18", "two places"}},
+		"agent without a sum": {"  sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n", "", []string{"line 20", "agent.sha256: is missing"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantFault(t, strings.Replace(onEC2, c.old, c.new, 1), c.want)
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	f.Add(onEC2)
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := parse([]byte(text), anyHub); err == nil && (c.Cloud.Local == nil) == (c.Cloud.EC2 == nil) {
+			t.Errorf("accepted with no cloud or two:\n%s", text)
+		}
+	})
 }

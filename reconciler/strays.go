@@ -1,0 +1,122 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// A Grace is how long machines and volumes that carry the fleet's mark and are on
+// no record are left alone before they are removed. Zero: for ever.
+type Grace struct {
+	Machines time.Duration
+	Volumes  time.Duration
+}
+
+// noteStrays tells of machines and volumes that carry the fleet's mark and belong
+// to no deployment on record, and since when.
+func (r *Reconciler) noteStrays(gaps plan.Gaps, now time.Time) {
+	found := map[string]string{}
+	for id, m := range r.world.machines {
+		if r.ownerOf(m) == "" && m.State != plan.MachineTerminated {
+			found[id] = "machine"
+		}
+	}
+	for id, v := range r.world.volumes {
+		if r.state.Entries[v.Deployment] == nil && (r.desired.snapshot == nil || r.desired.snapshot.Deployments[v.Deployment] == nil) {
+			found[id] = "volume"
+		}
+	}
+	known := r.world.strays
+	for id, kind := range found {
+		s, ok := known[id]
+		if !ok {
+			if s, ok = r.state.Strays[id]; !ok {
+				s = ledger.Stray{Kind: kind, Since: now}
+			}
+			known[id] = s
+		}
+		r.book.Set(ledger.Owner{Kind: "stray", ID: id}, ledger.StrayRecords(id, s))
+	}
+	for id := range known {
+		if _, ok := found[id]; !ok && gaps == (plan.Gaps{}) {
+			delete(known, id)
+			r.book.Set(ledger.Owner{Kind: "stray", ID: id}, nil)
+		}
+	}
+	r.fleet.set(straysCondition(found, r.cfg.Grace))
+}
+
+func straysCondition(found map[string]string, grace Grace) plan.Condition {
+	c := plan.Condition{Type: "Strays", Status: true}
+	if len(found) == 0 {
+		return c
+	}
+	var names []string
+	for id, kind := range found {
+		names = append(names, kind+" "+id)
+	}
+	slices.Sort(names)
+	c.Reason = "NotOnRecord"
+	c.Message = strings.Join(names, ", ") + ": no deployment on record has them; they are left alone"
+	if grace != (Grace{}) {
+		c.Message = fmt.Sprintf("%s: no deployment on record has them; machines are removed after %s, volumes after %s, with a snapshot kept",
+			strings.Join(names, ", "), sayGrace(grace.Machines), sayGrace(grace.Volumes))
+	}
+	return c
+}
+
+func sayGrace(d time.Duration) string {
+	if d == 0 {
+		return "no time at all: they stay"
+	}
+	return d.String()
+}
+
+// strayTask names the work on a stray among that on deployments.
+const strayTask = "stray:"
+
+// clearStrays removes what was on no record for the whole of its grace. Nothing is
+// removed under a gap, nor when it is more than one commit might destroy: then it
+// is likelier that the record was lost.
+func (r *Reconciler) clearStrays(ctx context.Context, now time.Time) {
+	if r.cfg.Grace == (Grace{}) || r.desired.snapshot == nil || r.world.gaps["machines"].Reason != "" || r.world.gaps["volumes"].Reason != "" {
+		return
+	}
+	if n := len(r.world.strays); n == 0 || n > r.limits().MaxDestroyed {
+		return
+	}
+	var outs []plan.Outcome
+	for id, s := range r.world.strays {
+		a, ok := r.removal(id, s, now)
+		key := strayTask + id
+		if _, busy := r.desk.busy[key]; !ok || busy {
+			continue
+		}
+		if t := r.desk.retry[key]; t != nil && now.Before(t.at) {
+			continue
+		}
+		outs = append(outs, plan.Outcome{Actions: []plan.Action{a}, Status: plan.Status{ID: key, Name: a.Name}})
+	}
+	r.dispatch(ctx, outs)
+}
+
+// removal is what removes a stray, when its time has come.
+func (r *Reconciler) removal(id string, s ledger.Stray, now time.Time) (plan.Action, bool) {
+	a := plan.Action{Name: s.Kind + " " + id, Disruption: plan.None, Summary: fmt.Sprintf("remove %s %s: on no record since %s",
+		s.Kind, id, s.Since.UTC().Format(time.DateTime))}
+	switch {
+	case s.Kind == "machine" && r.cfg.Grace.Machines > 0 && now.Sub(s.Since) >= r.cfg.Grace.Machines:
+		a.Kind, a.MachineID = plan.TerminateMachine, id
+	case s.Kind == "volume" && r.cfg.Grace.Volumes > 0 && now.Sub(s.Since) >= r.cfg.Grace.Volumes && r.world.volumes[id].AttachedTo == "":
+		a.Kind, a.VolumeID = plan.DeleteVolume, id
+	default:
+		return a, false
+	}
+	return a, true
+}
