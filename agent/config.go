@@ -29,6 +29,10 @@ type Config struct {
 	// Disk says who brings the volume to its place: "ebs" is the agent itself, on
 	// EC2; empty: whoever made the machine.
 	Disk string `json:"disk,omitempty"`
+	// Fleet and Region are what the machine's metrics are told apart by; empty:
+	// nobody collects them.
+	Fleet  string `json:"fleet,omitempty"`
+	Region string `json:"region,omitempty"`
 
 	// Documents is set by the program, where the machine's cloud vouches for it.
 	Documents Documents `json:"-"`

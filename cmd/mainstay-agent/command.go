@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,7 @@ func command() *cobra.Command {
 The machine's directory holds machine.json, written by whoever made the machine.
 The agent answers only a control plane with a certificate of the fleet's CA.`,
 		Example: `  mainstay-agent run --dir /var/lib/mainstay
+  mainstay-agent ec2
   mainstay-agent machine --dir .mainstay/local/machines/m-0123`,
 		Version: version(), SilenceErrors: true, SilenceUsage: true,
 		Args: noArguments,
@@ -33,7 +35,7 @@ The agent answers only a control plane with a certificate of the fleet's CA.`,
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(), machineCommand())
+	root.AddCommand(runCommand(), ec2Command(), machineCommand())
 	return root
 }
 
@@ -51,12 +53,16 @@ again. To stop the database too, stop the machine (or the system's unit).`,
 		if err != nil {
 			return err
 		}
-		a, err := agent.New(config, version(), log)
-		if err != nil {
-			return err
-		}
-		return a.Run(cmd.Context())
+		return serve(cmd.Context(), config, log)
 	})
+}
+
+func serve(ctx context.Context, config agent.Config, log *slog.Logger) error {
+	a, err := agent.New(config, version(), log)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
 }
 
 func machineCommand() *cobra.Command {
@@ -84,10 +90,13 @@ SIGTERM stops the machine: the agent ends, then the database, gracefully.`,
 	})
 }
 
+// annotationDir names the directory that a command has when none is given.
+const annotationDir = "dir"
+
 // withDir gives a command the flags that all have.
 func withDir(cmd *cobra.Command, do func(*cobra.Command, string, *slog.Logger) error) *cobra.Command {
 	var dir, level string
-	cmd.Flags().StringVar(&dir, "dir", "", "the machine's directory")
+	cmd.Flags().StringVar(&dir, "dir", cmd.Annotations[annotationDir], "the machine's directory")
 	cmd.Flags().StringVar(&level, "log-level", "info", "least level to log: debug, info, warn or error")
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
