@@ -39,6 +39,7 @@ type Agent struct {
 	board    *board
 	volumes  *volumes
 	data     *data
+	updates  *updates
 	programs *programs
 	super    *supervisor
 }
@@ -65,6 +66,7 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 	a.programs = newPrograms(config, a.board, log)
 	a.super = newSupervisor(config, a.orders, a.board, a.programs, log)
 	a.programs.changed = a.super.poke
+	a.updates = newUpdates(config, version, a.board, log)
 	if a.data, err = newData(config, a.orders, log); err != nil {
 		return nil, err
 	}
@@ -95,8 +97,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		return errors.Join(err, group.Wait())
 	}
 	a.log.Info("agent serves", "address", listener.Addr().String(), "enrolled", a.identity.enrolled())
-	server := a.server(ctx)
+	server := a.server(ctx, cancel)
 	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		a.prove(ctx, listener.Addr())
+		return nil
+	})
 	group.Go(func() error { return a.super.run(ctx) })
 	group.Go(func() error { return a.programs.run(ctx) })
 	group.Go(func() error { return a.volumes.run(ctx) })
@@ -105,10 +111,12 @@ func (a *Agent) Run(ctx context.Context) error {
 		stopServer(server)
 		return nil
 	})
-	return group.Wait()
+	err = group.Wait()
+	a.updates.work.Wait()
+	return err
 }
 
-func (a *Agent) server(ctx context.Context) *grpc.Server {
+func (a *Agent) server(ctx context.Context, end func()) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(a.identity.serverTLS())),
 		// A control plane pings to notice a machine that vanished; one ping in five
@@ -116,7 +124,7 @@ func (a *Agent) server(ctx context.Context) *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)
 	agentpb.RegisterEnrolmentServer(server, &enrolment{identity: a.identity, board: a.board, log: a.log})
-	agentpb.RegisterAgentServer(server, &service{Agent: a, life: ctx})
+	agentpb.RegisterAgentServer(server, &service{Agent: a, life: ctx, end: end})
 	return server
 }
 

@@ -13,6 +13,7 @@ const (
 	Unresponsive         = "Unresponsive"         // the database runs and does not answer
 	OrderUnreadable      = "OrderUnreadable"      // what is stored on the volume is damaged
 	VolumeUnusable       = "VolumeUnusable"       // a volume is attached and not mounted, or not as it should be
+	AgentUpdateFailed    = "AgentUpdateFailed"    // a new version of the agent was taken back
 	Fetching             = "Fetching"             // the wanted version of Dolt is on its way
 )
 

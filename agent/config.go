@@ -36,6 +36,10 @@ type Config struct {
 
 	// Documents is set by the program, where the machine's cloud vouches for it.
 	Documents Documents `json:"-"`
+	// Program is the file of the agent's program, which an update replaces; empty:
+	// it cannot. Ready is called once the agent serves. Both are set by the program.
+	Program string `json:"-"`
+	Ready   func() `json:"-"`
 
 	dir        string
 	findVolume func() (*disk.Device, error) // nil: as package disk does

@@ -19,6 +19,7 @@ type service struct {
 	agentpb.UnimplementedAgentServer
 	*Agent
 	life context.Context //nolint:containedctx // ends when the agent does, and long polls with it
+	end  func()          // ends the agent
 }
 
 // Deploy implements agentpb.AgentServer.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent"
 	"github.com/mainstaydb/mainstay/agent/machine"
+	"github.com/mainstaydb/mainstay/agent/update"
 	"github.com/spf13/cobra"
 )
 
@@ -35,7 +36,7 @@ The agent answers only a control plane with a certificate of the fleet's CA.`,
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(), ec2Command(), machineCommand())
+	root.AddCommand(runCommand(), ec2Command(), machineCommand(), guardCommand(), stopDatabaseCommand())
 	return root
 }
 
@@ -58,6 +59,11 @@ again. To stop the database too, stop the machine (or the system's unit).`,
 }
 
 func serve(ctx context.Context, config agent.Config, log *slog.Logger) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the agent's program: %w", err)
+	}
+	config.Program, config.Ready = self, func() { notify(log) }
 	a, err := agent.New(config, version(), log)
 	if err != nil {
 		return err
@@ -86,6 +92,7 @@ SIGTERM stops the machine: the agent ends, then the database, gracefully.`,
 		}
 		return machine.New(machine.Config{
 			Dir: dir, Agent: []string{self, "run", "--dir", dir}, Databases: []string{agent.DatabasePIDFile(dir)},
+			Trial: &update.Guard{Program: self, Dir: dir, Log: log},
 		}, log).Run(cmd.Context())
 	})
 }
