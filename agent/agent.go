@@ -8,7 +8,7 @@
 // of the agent, of whatever kind, leaves the database as it is.
 //
 // It does not stop the database when it is stopped itself: that is for whoever
-// stops the machine (package agent/machine, or systemd). It does not fetch Dolt.
+// stops the machine (package agent/machine, or systemd).
 package agent
 
 import (
@@ -38,6 +38,9 @@ type Agent struct {
 	orders   *orders
 	board    *board
 	volumes  *volumes
+	data     *data
+	updates  *updates
+	programs *programs
 	super    *supervisor
 }
 
@@ -60,8 +63,15 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 	a := &Agent{config: config, log: log, identity: id, orders: &orders{machine: config.MachineID}}
 	a.board = newBoard(config.MachineID, version, time.Now())
 	a.board.update(func(s *agentpb.StatusResponse) { s.CertificateExpiresAt = id.expires() })
-	a.super = newSupervisor(config, a.orders, a.board, log)
-	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, changed: a.super.poke, log: log}
+	a.programs = newPrograms(config, a.board, log)
+	a.super = newSupervisor(config, a.orders, a.board, a.programs, log)
+	a.programs.changed = a.super.poke
+	a.updates = newUpdates(config, version, a.board, log)
+	if a.data, err = newData(config, a.orders, log); err != nil {
+		return nil, err
+	}
+	a.board.update(a.orders.describe) // of a volume that was given back
+	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, data: a.data, changed: a.super.poke, log: log}
 	return a, nil
 }
 
@@ -75,28 +85,38 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.data.run(ctx) })
+	a.data.settle(ctx)
 	a.volumes.look()
 	// The first answer to a control plane should tell of the database that is
 	// found again, not that nothing is known yet.
 	a.super.firstStep(ctx)
 	listener, err := a.listen(ctx)
 	if err != nil {
-		return err
+		cancel()
+		return errors.Join(err, group.Wait())
 	}
 	a.log.Info("agent serves", "address", listener.Addr().String(), "enrolled", a.identity.enrolled())
-	server := a.server(ctx)
+	server := a.server(ctx, cancel)
 	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		a.prove(ctx, listener.Addr())
+		return nil
+	})
 	group.Go(func() error { return a.super.run(ctx) })
+	group.Go(func() error { return a.programs.run(ctx) })
 	group.Go(func() error { return a.volumes.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		stopServer(server)
 		return nil
 	})
-	return group.Wait()
+	err = group.Wait()
+	a.updates.work.Wait()
+	return err
 }
 
-func (a *Agent) server(ctx context.Context) *grpc.Server {
+func (a *Agent) server(ctx context.Context, end func()) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(a.identity.serverTLS())),
 		// A control plane pings to notice a machine that vanished; one ping in five
@@ -104,7 +124,7 @@ func (a *Agent) server(ctx context.Context) *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)
 	agentpb.RegisterEnrolmentServer(server, &enrolment{identity: a.identity, board: a.board, log: a.log})
-	agentpb.RegisterAgentServer(server, &service{Agent: a, life: ctx})
+	agentpb.RegisterAgentServer(server, &service{Agent: a, life: ctx, end: end})
 	return server
 }
 

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/mainstaydb/mainstay/agent/disk"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,11 +26,23 @@ type Config struct {
 	SQLHost     string `json:"sql_host"`
 	SQLPort     int    `json:"sql_port"`
 	MetricsPort int    `json:"metrics_port"` // 0: no metrics
+	// Disk says who brings the volume to its place: "ebs" is the agent itself, on
+	// EC2; empty: whoever made the machine.
+	Disk string `json:"disk,omitempty"`
+	// Fleet and Region are what the machine's metrics are told apart by; empty:
+	// nobody collects them.
+	Fleet  string `json:"fleet,omitempty"`
+	Region string `json:"region,omitempty"`
 
 	// Documents is set by the program, where the machine's cloud vouches for it.
 	Documents Documents `json:"-"`
+	// Program is the file of the agent's program, which an update replaces; empty:
+	// it cannot. Ready is called once the agent serves. Both are set by the program.
+	Program string `json:"-"`
+	Ready   func() `json:"-"`
 
-	dir string
+	dir        string
+	findVolume func() (*disk.Device, error) // nil: as package disk does
 }
 
 // LoadConfig reads machine.json in a machine's directory.
@@ -70,14 +84,21 @@ func (c Config) validate() error {
 	if c.SQLPort < 1 || c.SQLPort > 65535 {
 		errs = append(errs, fmt.Errorf("sql_port %d is no port", c.SQLPort))
 	}
+	if c.Disk != "" && c.Disk != DiskEBS {
+		errs = append(errs, fmt.Errorf("disk %q is not known, want %q or nothing", c.Disk, DiskEBS))
+	}
 	if c.MetricsPort < 0 || c.MetricsPort > 65535 {
 		errs = append(errs, fmt.Errorf("metrics_port %d is no port", c.MetricsPort))
 	}
 	return errors.Join(errs...)
 }
 
+// DiskEBS: the volume is one of EBS, which the agent mounts.
+const DiskEBS = "ebs"
+
 func (c Config) runDir() string       { return filepath.Join(c.dir, "run") }
 func (c Config) logDir() string       { return filepath.Join(c.dir, "log") }
+func (c Config) stoppedFile() string  { return filepath.Join(c.dir, "stopped.json") }
 func (c Config) identityFile() string { return filepath.Join(c.dir, "agent.pem") }
 
 // DatabasePIDFile is where the database of the machine in dir is found by
@@ -92,9 +113,21 @@ func lockAgent(c Config) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the machine's directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+	for began := time.Now(); ; time.Sleep(lockPause) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if time.Since(began) > lockPatience {
+			_ = f.Close()
+			return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+		}
 	}
-	return f, nil
 }
+
+// lockPatience is for an agent that has just ended: a process that it was starting
+// in that moment holds its lock too, until it has become another program.
+const (
+	lockPatience = time.Second
+	lockPause    = 20 * time.Millisecond
+)

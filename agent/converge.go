@@ -7,8 +7,39 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/agent/doltserver"
+	"github.com/mainstaydb/mainstay/agent/fetch"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
+
+// begin starts the database, if its program is there. Until it is, the version
+// that the data was last opened by does as well.
+func (s *supervisor) begin(server *doltserver.Server, want doltserver.Want, source fetch.Source) time.Duration {
+	_, missing := server.Program(want.Version)
+	if missing == nil {
+		s.programs.settled()
+		return s.start(server, want)
+	}
+	former, known := server.Former(want)
+	if !known && source.URL == "" {
+		s.refuse(missing)
+		return time.Until(s.nextTry)
+	}
+	s.programs.ready(want.Version, source)
+	if known {
+		return s.start(server, former)
+	}
+	s.show(s.programs.state())
+	return healthEvery // it pokes when there is news
+}
+
+// change goes over to a new want. One of another version stops the running
+// database only when the new program is there and has proved itself.
+func (s *supervisor) change(ctx context.Context, server *doltserver.Server, want doltserver.Want, source fetch.Source) time.Duration {
+	if want.Version != s.current.Version && !s.programs.ready(want.Version, source) {
+		return s.check(ctx, server, server.Presented(want))
+	}
+	return s.stop(ctx)
+}
 
 // start starts the database.
 func (s *supervisor) start(server *doltserver.Server, want doltserver.Want) time.Duration {
@@ -63,6 +94,7 @@ func (s *supervisor) idle() {
 	s.board.update(func(st *agentpb.StatusResponse) {
 		lower(st, append([]string{AdministratorRefused, Unresponsive}, startTroubles...)...)
 	})
+	s.programs.settled()
 }
 
 // check asks the database whether it serves.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/agent/disk"
 	"github.com/mainstaydb/mainstay/agent/process"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -130,7 +131,8 @@ type rig struct {
 	ended  chan error
 	conn   *grpc.ClientConn
 
-	documents Documents // nil: the machine has a token
+	device    func() (*disk.Device, error) // the volume's, where the agent mounts it
+	documents Documents                    // nil: the machine has a token
 }
 
 func newRig(t testing.TB) *rig {
@@ -200,6 +202,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	config.findVolume = r.device
 	handler := slog.DiscardHandler
 	if testing.Verbose() {
 		handler = slog.NewTextHandler(r.t.Output(), nil)
@@ -335,6 +338,15 @@ func (r *rig) serving() *agentpb.Database {
 
 // query runs SQL as a client of the database does: over TLS, trusting the fleet.
 func (r *rig) query(password, statement string) (string, error) {
+	db := r.database(password)
+	defer func() { _ = db.Close() }()
+	var value string
+	err := db.QueryRowContext(limited(r.t), statement).Scan(&value)
+	return value, err
+}
+
+func (r *rig) database(password string) *sql.DB {
+	r.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(r.ca.cert)
 	cfg := mysql.NewConfig()
@@ -344,13 +356,9 @@ func (r *rig) query(password, statement string) (string, error) {
 	cfg.Logger = log.New(io.Discard, "", 0)
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
-		return "", err
+		r.t.Fatal(err)
 	}
-	db := sql.OpenDB(connector)
-	defer func() { _ = db.Close() }()
-	var value string
-	err = db.QueryRowContext(limited(r.t), statement).Scan(&value)
-	return value, err
+	return sql.OpenDB(connector)
 }
 
 func (r *rig) mustQuery(statement, want string) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/agent/doltserver"
+	"github.com/mainstaydb/mainstay/agent/fetch"
+	"github.com/mainstaydb/mainstay/agent/install"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -116,18 +118,35 @@ func (o *orders) forget(generation int64) error {
 	return nil
 }
 
-// wanted returns what the database should be. ok is false when it should not be.
-func (o *orders) wanted() (w doltserver.Want, ok bool) {
+// newest is the newest generation seen.
+func (o *orders) newest() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.seen
+}
+
+// stopped tells whether a stop of this generation is still the last word.
+func (o *orders) stopped(generation int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.order == nil && o.seen == generation
+}
+
+// wanted returns what the database should be, and where its program comes from.
+// ok is false when it should not be.
+func (o *orders) wanted() (w doltserver.Want, source fetch.Source, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.order == nil || o.volume == "" {
-		return doltserver.Want{}, false
+		return doltserver.Want{}, fetch.Source{}, false
 	}
+	source = fetch.Source{URL: o.order.GetDoltUrl(), SHA256: o.order.GetDoltSha256()}
 	return doltserver.Want{
 		Deployment: o.order.GetDeployment(), Version: o.order.GetDoltVersion(), Settings: o.order.GetSettings(),
 		Certificate: []byte(o.secrets.Certificate), Key: []byte(o.secrets.Key),
 		Password: o.secrets.Password, Former: o.secrets.Former,
-	}, true
+		CertificateName: o.order.GetCertificate(),
+	}, source, true
 }
 
 // describe puts the orders into a status.
@@ -166,8 +185,23 @@ func checkDeploy(req *agentpb.DeployRequest) error {
 	case req.GetAdministratorPassword() == "":
 		return errors.New("the administrator's password is missing: a database is never open to all")
 	}
+	if err := checkProgram(order); err != nil {
+		return err
+	}
 	if _, err := tls.X509KeyPair(req.GetListenerCertificatePem(), req.GetListenerKeyPem()); err != nil {
 		return fmt.Errorf("the listener needs a certificate and its key: %w", err)
 	}
 	return nil
+}
+
+// checkProgram says what is wrong with where the order has its program from. A
+// version that is merely odd is told as a condition, as one that is missing.
+func checkProgram(order *agentpb.Order) error {
+	if order.GetDoltUrl() == "" {
+		return nil
+	}
+	if err := install.CheckVersion(order.GetDoltVersion()); err != nil {
+		return err
+	}
+	return fetch.Source{URL: order.GetDoltUrl(), SHA256: order.GetDoltSha256()}.Check()
 }

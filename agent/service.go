@@ -19,18 +19,18 @@ type service struct {
 	agentpb.UnimplementedAgentServer
 	*Agent
 	life context.Context //nolint:containedctx // ends when the agent does, and long polls with it
+	end  func()          // ends the agent
 }
 
 // Deploy implements agentpb.AgentServer.
-func (s *service) Deploy(_ context.Context, req *agentpb.DeployRequest) (*agentpb.DeployResponse, error) {
+func (s *service) Deploy(ctx context.Context, req *agentpb.DeployRequest) (*agentpb.DeployResponse, error) {
 	if !s.identity.enrolled() {
 		return nil, status.Error(codes.FailedPrecondition, "this machine is not enrolled, so nobody can know whom the secrets would go to; enrol it first")
 	}
 	if err := checkDeploy(req); err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
-	s.volumes.attachNow()
-	changed, err := s.orders.accept(req)
+	changed, err := s.accept(ctx, req)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -44,10 +44,23 @@ func (s *service) Deploy(_ context.Context, req *agentpb.DeployRequest) (*agentp
 	return &agentpb.DeployResponse{}, nil
 }
 
-// Stop implements agentpb.AgentServer. It answers when the database has stopped.
+// accept stores an order on the volume, mounting it first where it was given back.
+func (s *service) accept(ctx context.Context, req *agentpb.DeployRequest) (changed bool, err error) {
+	err = s.data.take(ctx, func() error {
+		s.volumes.attachNow()
+		changed, err = s.orders.accept(req)
+		return err
+	})
+	if err != nil {
+		s.volumes.look() // it may have been given back again
+	}
+	return changed, err
+}
+
+// Stop implements agentpb.AgentServer. It answers when the database has stopped,
+// and the volume may be detached.
 func (s *service) Stop(ctx context.Context, req *agentpb.StopRequest) (*agentpb.StopResponse, error) {
-	s.volumes.attachNow()
-	if err := s.orders.forget(req.GetGeneration()); err != nil {
+	if err := s.forget(ctx, req.GetGeneration()); err != nil {
 		return nil, refusal(err)
 	}
 	s.log.Info("stop accepted", "generation", req.GetGeneration())
@@ -56,12 +69,30 @@ func (s *service) Stop(ctx context.Context, req *agentpb.StopRequest) (*agentpb.
 	s.super.ordered()
 	select {
 	case <-stopped:
+		err := s.data.giveBack(ctx, req.GetGeneration())
+		s.volumes.look()
+		if err != nil {
+			return nil, status.Errorf(codes.FailedPrecondition, "the database has stopped, but its volume is not free yet: %v", err)
+		}
 		return &agentpb.StopResponse{}, nil
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	case <-s.life.Done():
 		return nil, status.Error(codes.Unavailable, "the stop is stored, and goes on when the agent is back")
 	}
+}
+
+// forget stores the stop on the volume. One that was given back already needs it
+// only for a generation that it does not know.
+func (s *service) forget(ctx context.Context, generation int64) error {
+	store := func() error {
+		s.volumes.attachNow()
+		return s.orders.forget(generation)
+	}
+	if generation > s.orders.newest() {
+		return s.data.take(ctx, store)
+	}
+	return store()
 }
 
 // Status implements agentpb.AgentServer.

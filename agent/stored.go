@@ -35,7 +35,10 @@ type storedOrder struct {
 	Deployment  string            `json:"deployment"`
 	Generation  int64             `json:"generation"`
 	DoltVersion string            `json:"dolt_version"`
+	DoltURL     string            `json:"dolt_url,omitempty"`
+	DoltSHA256  string            `json:"dolt_sha256,omitempty"`
 	Settings    map[string]string `json:"settings,omitempty"`
+	Certificate string            `json:"certificate,omitempty"`
 }
 
 // secrets is <volume>/mainstay/secrets.json, readable by the agent's user alone.
@@ -54,14 +57,16 @@ func (s secrets) equal(t secrets) bool {
 func stored(o *agentpb.Order) *storedOrder {
 	return &storedOrder{
 		Name: o.GetName(), Deployment: o.GetDeployment(), Generation: o.GetGeneration(),
-		DoltVersion: o.GetDoltVersion(), Settings: maps.Clone(o.GetSettings()),
+		DoltVersion: o.GetDoltVersion(), DoltURL: o.GetDoltUrl(), DoltSHA256: o.GetDoltSha256(),
+		Settings: maps.Clone(o.GetSettings()), Certificate: o.GetCertificate(),
 	}
 }
 
 func (o *storedOrder) message() *agentpb.Order {
 	return &agentpb.Order{
 		Name: o.Name, Deployment: o.Deployment, Generation: o.Generation,
-		DoltVersion: o.DoltVersion, Settings: maps.Clone(o.Settings),
+		DoltVersion: o.DoltVersion, DoltUrl: o.DoltURL, DoltSha256: o.DoltSHA256,
+		Settings: maps.Clone(o.Settings), Certificate: o.Certificate,
 	}
 }
 

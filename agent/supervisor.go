@@ -36,11 +36,12 @@ const (
 // A supervisor brings the database to what the orders say, one step at a time.
 // All but poke and resetFailures belong to its one goroutine.
 type supervisor struct {
-	config Config
-	orders *orders
-	board  *board
-	log    *slog.Logger
-	woken  chan struct{}
+	config   Config
+	orders   *orders
+	board    *board
+	programs *programs
+	log      *slog.Logger
+	woken    chan struct{}
 
 	current  *doltserver.Running
 	asked    time.Time // when the current one was first asked for: start, or found
@@ -56,9 +57,9 @@ type supervisor struct {
 	idlers []chan struct{} // closed when there is no database, as ordered
 }
 
-func newSupervisor(config Config, o *orders, b *board, log *slog.Logger) *supervisor {
+func newSupervisor(config Config, o *orders, b *board, p *programs, log *slog.Logger) *supervisor {
 	s := &supervisor{
-		config: config, orders: o, board: b, log: log,
+		config: config, orders: o, board: b, programs: p, log: log,
 		woken: make(chan struct{}, 1), newOrder: make(chan struct{}, 1),
 		pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause),
@@ -143,14 +144,17 @@ func (s *supervisor) step(ctx context.Context) time.Duration {
 	idlers := s.takeIdlers()
 	server := s.server()
 	s.findAgain(server)
-	want, wanted := s.orders.wanted()
+	want, source, wanted := s.orders.wanted()
 	if wanted || s.current != nil {
 		s.giveBack(idlers)
 	}
 	switch {
-	case s.current != nil && (!wanted || s.current.Fingerprint != server.Fingerprint(want)):
+	case s.current != nil && !wanted:
 		return s.stop(ctx)
+	case s.current != nil && s.current.Fingerprint != server.Fingerprint(want):
+		return s.change(ctx, server, want, source)
 	case s.current != nil:
+		s.programs.settled()
 		return s.check(ctx, server, want)
 	case !wanted:
 		s.idle()
@@ -161,7 +165,7 @@ func (s *supervisor) step(ctx context.Context) time.Duration {
 	case time.Now().Before(s.nextTry):
 		return time.Until(s.nextTry)
 	default:
-		return s.start(server, want)
+		return s.begin(server, want, source)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/agent/disk"
 )
 
 const (
@@ -34,11 +35,13 @@ type volumes struct {
 	config  Config
 	orders  *orders
 	board   *board
+	data    *data
 	changed func()
 	log     *slog.Logger
 
 	mu    sync.Mutex  // one look at what is attached at a time
 	shown measurement // on the board
+	disk  disk.State  // on the board, where the agent mounts the volume
 
 	// The rest belongs to the goroutine that measures.
 	measured    time.Time
@@ -70,6 +73,19 @@ func (v *volumes) look() {
 	if dir := v.attachNow(); dir != "" {
 		v.measure(dir)
 	}
+	v.lookAtDisk()
+}
+
+// lookAtDisk tells of a volume that is attached and not mounted, and of why.
+func (v *volumes) lookAtDisk() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	state := v.data.state()
+	if state == v.disk {
+		return
+	}
+	v.disk = state
+	v.board.update(func(s *agentpb.StatusResponse) { v.data.describe(s, v.orders.directory() != "") })
 }
 
 // attachNow brings the orders up to what is attached and returns its directory.
@@ -102,6 +118,7 @@ func (v *volumes) move(dir string) {
 	}
 	v.board.update(func(s *agentpb.StatusResponse) {
 		s.Volume = &agentpb.Volume{Attached: dir != ""}
+		v.data.describe(s, dir != "")
 		lower(s, DiskFull)
 		v.orders.describe(s)
 	})

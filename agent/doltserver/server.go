@@ -41,6 +41,9 @@ type Want struct {
 	Settings    map[string]string
 	Certificate []byte // PEM, leaf first
 	Key         []byte // PEM
+	// CertificateName says which certificate that is where the control plane keeps
+	// several; empty: the fleet's own.
+	CertificateName string
 	// Password is the administrator's; Former are ones it may still have.
 	Password string
 	Former   []string
@@ -74,7 +77,9 @@ func (s *Server) Fingerprint(w Want) string {
 		Certificate         []byte
 		Listen              string
 		MetricsPort         int
-	}{w.Deployment, w.Version, w.Settings, w.Certificate, s.address(), s.place.MetricsPort})
+		// Left out while empty: agents before this field started what runs.
+		CertificateName string `json:",omitempty"`
+	}{w.Deployment, w.Version, w.Settings, w.Certificate, s.address(), s.place.MetricsPort, w.CertificateName})
 	if err != nil {
 		panic(err) // strings, numbers and bytes always encode
 	}
@@ -113,6 +118,7 @@ func (p Place) root() string       { return filepath.Join(p.own(), "root") }
 func (p Place) config() string     { return filepath.Join(p.own(), "config.yaml") }
 func (p Place) cert() string       { return filepath.Join(p.own(), "listener.crt") }
 func (p Place) key() string        { return filepath.Join(p.own(), "listener.key") }
+func (p Place) version() string    { return filepath.Join(p.own(), "version") }
 func (p Place) cfg() string        { return filepath.Join(p.own(), "cfg") }
 func (p Place) privileges() string { return filepath.Join(p.cfg(), "privileges.db") }
 func (p Place) bootstrap() string  { return filepath.Join(p.own(), "bootstrap.password") }

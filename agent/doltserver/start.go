@@ -17,7 +17,7 @@ import (
 // Start starts the server and returns while it is still coming up; Check tells
 // when it serves. An error that is a *Problem says what must be done first.
 func (s *Server) Start(w Want) (*Running, error) {
-	dolt, err := s.binary(w.Version)
+	dolt, err := s.Program(w.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *Server) lay(config []byte, w Want) error {
 	files := []struct {
 		path string
 		data []byte
-	}{{s.place.config(), config}, {s.place.cert(), w.Certificate}, {s.place.key(), w.Key}}
+	}{{s.place.config(), config}, {s.place.cert(), w.Certificate}, {s.place.key(), w.Key}, {s.place.version(), []byte(w.Version)}}
 	for _, f := range files {
 		if err := os.WriteFile(f.path, f.data, 0o600); err != nil {
 			return err

@@ -1,17 +1,19 @@
 package doltserver
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// binary returns the dolt program of a version.
-func (s *Server) binary(version string) (string, error) {
+// Program returns the dolt program of a version, or a Problem.
+func (s *Server) Program(version string) (string, error) {
 	// A version is one path element: nothing of a row may lead elsewhere.
 	path := filepath.Join(s.place.Versions, version, "dolt")
-	if version != "" && version != ".." && filepath.Base(version) == version && executable(path) {
+	if version != "" && !strings.HasPrefix(version, ".") && filepath.Base(version) == version && executable(path) {
 		return path, nil
 	}
 	there, err := s.versions()
@@ -26,12 +28,16 @@ func (s *Server) binary(version string) (string, error) {
 // versions lists what can be run here.
 func (s *Server) versions() ([]string, error) {
 	entries, err := os.ReadDir(s.place.Versions)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the first one that is fetched makes it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the versions of Dolt on this machine: %w", err)
 	}
 	var there []string
 	for _, e := range entries {
-		if executable(filepath.Join(s.place.Versions, e.Name(), "dolt")) {
+		// A name that begins with a dot is no version, but one on its way.
+		if !strings.HasPrefix(e.Name(), ".") && executable(filepath.Join(s.place.Versions, e.Name(), "dolt")) {
 			there = append(there, e.Name())
 		}
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/mainstaydb/mainstay/agent/process"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,6 +50,17 @@ type Config struct {
 	// Databases are pid files of what must be stopped, after the agent, when the
 	// machine stops.
 	Databases []string
+	// Trial is asked about each start of the agent; nil: nobody is.
+	Trial Trial
+}
+
+// A Trial judges a new program of the agent.
+type Trial interface {
+	// Before is called before each start, and may put another program in place.
+	Before() error
+	// Watch returns an error when the agent that runs must be ended because it does
+	// not come to serve.
+	Watch(ctx context.Context) error
 }
 
 // A Machine is one machine's first process.
@@ -111,7 +123,7 @@ func (m *Machine) keep(ctx context.Context) {
 		began := time.Now()
 		agent, err := m.agent()
 		if err == nil {
-			err = agent.Wait(ctx)
+			err = m.wait(ctx, agent)
 		}
 		if ctx.Err() != nil {
 			return
@@ -128,6 +140,25 @@ func (m *Machine) keep(ctx context.Context) {
 	}
 }
 
+// wait returns when the agent has ended, by itself or because it failed its trial.
+func (m *Machine) wait(ctx context.Context, agent *process.Process) error {
+	if m.config.Trial == nil {
+		return agent.Wait(ctx)
+	}
+	var group errgroup.Group
+	watched, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group.Go(func() error {
+		if failed := m.config.Trial.Watch(watched); failed != nil {
+			return errors.Join(failed, agent.Kill(watched))
+		}
+		return nil
+	})
+	err := agent.Wait(ctx)
+	cancel()
+	return errors.Join(err, group.Wait())
+}
+
 // agent finds the agent that runs, or starts it.
 func (m *Machine) agent() (*process.Process, error) {
 	found, err := process.Find(m.agentPIDFile())
@@ -137,6 +168,11 @@ func (m *Machine) agent() (*process.Process, error) {
 	}
 	if !errors.Is(err, process.ErrNotRunning) {
 		return nil, err
+	}
+	if m.config.Trial != nil {
+		if err := m.config.Trial.Before(); err != nil {
+			m.log.Error("the agent's update cannot be judged", "err", err)
+		}
 	}
 	log := filepath.Join(m.config.Dir, "log", "agent.log")
 	if info, err := os.Stat(log); err == nil && info.Size() > logLimit {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent"
 	"github.com/mainstaydb/mainstay/agent/machine"
+	"github.com/mainstaydb/mainstay/agent/update"
 	"github.com/spf13/cobra"
 )
 
@@ -25,6 +27,7 @@ func command() *cobra.Command {
 The machine's directory holds machine.json, written by whoever made the machine.
 The agent answers only a control plane with a certificate of the fleet's CA.`,
 		Example: `  mainstay-agent run --dir /var/lib/mainstay
+  mainstay-agent ec2
   mainstay-agent machine --dir .mainstay/local/machines/m-0123`,
 		Version: version(), SilenceErrors: true, SilenceUsage: true,
 		Args: noArguments,
@@ -33,7 +36,7 @@ The agent answers only a control plane with a certificate of the fleet's CA.`,
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(runCommand(), machineCommand())
+	root.AddCommand(runCommand(), ec2Command(), machineCommand(), guardCommand(), stopDatabaseCommand())
 	return root
 }
 
@@ -51,12 +54,21 @@ again. To stop the database too, stop the machine (or the system's unit).`,
 		if err != nil {
 			return err
 		}
-		a, err := agent.New(config, version(), log)
-		if err != nil {
-			return err
-		}
-		return a.Run(cmd.Context())
+		return serve(cmd.Context(), config, log)
 	})
+}
+
+func serve(ctx context.Context, config agent.Config, log *slog.Logger) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the agent's program: %w", err)
+	}
+	config.Program, config.Ready = self, func() { notify(log) }
+	a, err := agent.New(config, version(), log)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
 }
 
 func machineCommand() *cobra.Command {
@@ -80,14 +92,18 @@ SIGTERM stops the machine: the agent ends, then the database, gracefully.`,
 		}
 		return machine.New(machine.Config{
 			Dir: dir, Agent: []string{self, "run", "--dir", dir}, Databases: []string{agent.DatabasePIDFile(dir)},
+			Trial: &update.Guard{Program: self, Dir: dir, Log: log},
 		}, log).Run(cmd.Context())
 	})
 }
 
+// annotationDir names the directory that a command has when none is given.
+const annotationDir = "dir"
+
 // withDir gives a command the flags that all have.
 func withDir(cmd *cobra.Command, do func(*cobra.Command, string, *slog.Logger) error) *cobra.Command {
 	var dir, level string
-	cmd.Flags().StringVar(&dir, "dir", "", "the machine's directory")
+	cmd.Flags().StringVar(&dir, "dir", cmd.Annotations[annotationDir], "the machine's directory")
 	cmd.Flags().StringVar(&level, "log-level", "info", "least level to log: debug, info, warn or error")
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
