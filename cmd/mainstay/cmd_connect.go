@@ -128,11 +128,11 @@ func (t target) hubServer() (sqlshell.Target, error) {
 
 // openSecrets finds the password and the CA.
 func openSecrets(ctx context.Context, t target, d view.Deployment) (sqlshell.Target, error) {
-	store, err := t.store()
+	store, err := t.store(ctx)
 	if err != nil {
 		return sqlshell.Target{}, err
 	}
-	password, err := t.secret(d.ID)
+	password, err := t.secret(ctx, d.ID)
 	if errors.Is(err, secrets.ErrNotFound) {
 		return sqlshell.Target{}, fmt.Errorf("%s has no password yet, so it never served; wait for mainstay status to say serving: %w", d.Name, err)
 	}
@@ -143,7 +143,7 @@ func openSecrets(ctx context.Context, t target, d view.Deployment) (sqlshell.Tar
 	if err != nil {
 		return sqlshell.Target{}, err
 	}
-	return sqlshell.Target{Host: d.Host, Port: d.Port, User: administrator, Password: password, CA: ca.PEM()}, nil
+	return sqlshell.Target{Host: d.Host, Port: d.Port, User: administrator, Password: password, CA: ca.PEM(), ID: d.ID}, nil
 }
 
 // writeCA puts the CA's certificate, which is public, where clients can name it.

@@ -74,7 +74,7 @@ func (f *fleet) start(ctx context.Context) error {
 	}
 	return f.home.WriteRun(home.Run{
 		PID: os.Getpid(), Hub: f.hub.URL(), User: hub.User, SQLPort: f.hub.SQLPort(),
-		HTTP: f.plane.Address(), Secrets: f.home.Secrets(), Cloud: f.home.Cloud(),
+		HTTP: f.plane.Address(), Secrets: f.home.Secrets(),
 	})
 }
 

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/mainstaydb/mainstay/cmd/mainstay/daemon"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs/repo"
@@ -48,7 +50,7 @@ func (a *app) target() (target, error) {
 	t := target{hub: run.Hub, user: run.User, seats: h.Clients(), run: &run, home: h}
 	switch {
 	case run.SQLPort != 0:
-		t.password, err = t.secret(hubSecret)
+		t.password, err = t.secret(context.Background(), hubSecret) // in files, which answer at once
 	case run.PasswordFile != "":
 		t.password, err = readPassword(run.PasswordFile)
 	}
@@ -57,18 +59,24 @@ func (a *app) target() (target, error) {
 
 // store is the control plane's secret store, to look things up. Nothing is made
 // there: a password that a command made would be no server's.
-func (t target) store() (*secrets.Dir, error) {
-	return secrets.OpenDir(t.run.Secrets, secrets.ReadOnly())
+func (t target) store(ctx context.Context) (secrets.Store, error) {
+	if t.run.Config == "" {
+		return secrets.OpenDir(t.run.Secrets, secrets.ReadOnly())
+	}
+	c, err := daemon.Read(t.run.Config, repo.CheckHub)
+	if err != nil {
+		return nil, fmt.Errorf("the control plane's configuration, which says where the passwords are: %w", err)
+	}
+	return openSecretsOf(ctx, c, slog.New(slog.DiscardHandler), secrets.ReadOnly())
 }
 
 // secret is the administrator's password of a deployment.
-func (t target) secret(deployment string) (string, error) {
-	store, err := t.store()
+func (t target) secret(ctx context.Context, deployment string) (string, error) {
+	store, err := t.store(ctx)
 	if err != nil {
 		return "", err
 	}
-	// A directory answers at once, so there is nothing to break off.
-	password, err := store.Get(context.Background(), "deployments/"+deployment+"/password")
+	password, err := store.Get(ctx, "deployments/"+deployment+"/password")
 	return string(password), err
 }
 

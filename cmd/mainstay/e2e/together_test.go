@@ -75,6 +75,10 @@ func (f *fleet) serve(name string) *daemon {
 	if err := os.WriteFile(passwordFile, []byte(f.hubPassword()), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
+	of, err := home.At(f.dir)
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	content := fmt.Sprintf(`hub:
   url: %s
   user: %s
@@ -86,7 +90,7 @@ cloud:
 secrets:
   dir: %s
 log_level: debug
-`, hub.Hub, hub.User, passwordFile, dir, hub.Cloud, hub.Secrets)
+`, hub.Hub, hub.User, passwordFile, dir, of.Cloud(), of.Secrets())
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		f.t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ type Run struct {
 	PasswordFile string `json:"password_file,omitempty"` // of a hub that is run elsewhere; the embedded one's is a secret
 	SQLPort      int    `json:"sql_port,omitempty"`      // of the embedded hub
 	HTTP         string `json:"http"`                    // metrics, health and wake
-	Secrets      string `json:"secrets"`                 // the secret store's directory
-	Cloud        string `json:"cloud"`                   // the local cloud's directory
+	Config       string `json:"config,omitempty"`        // of mainstay serve: says where secrets are
+	Secrets      string `json:"secrets,omitempty"`       // of mainstay up: the secret store's directory
 }
 
 // WriteRun states where the control plane is to be found. It stays when the
