@@ -86,8 +86,8 @@ var kinds = map[string]Kind{
 	"VolumeInUse": Conflict, "IncorrectState": Conflict, "IncorrectInstanceState": Conflict, "IncorrectModificationState": Conflict,
 	"VolumeModificationRateExceeded": Conflict, "OperationNotPermitted": Refused, "IncorrectStateException": Conflict,
 
-	"ConcurrentSnapshotLimitExceeded": Conflict, "InvalidSnapshot.InUse": Conflict, "SnapshotLimitExceeded": Quota,
-	"SnapshotCreationPerVolumeRateExceeded": Throttled,
+	"ConcurrentSnapshotLimitExceeded": Conflict, "InvalidSnapshot.InUse": Conflict, "SnapshotCreationPerVolumeRateExceeded": Conflict,
+	"SnapshotLimitExceeded": Quota,
 
 	"IdempotentParameterMismatch": Mismatch,
 

@@ -128,6 +128,22 @@ func TestLaunchedByHand(t *testing.T) {
 	}
 }
 
+// TestTagTakenAway: a machine that somebody takes out of the fleet is not ended by it.
+func TestTagTakenAway(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	machine := f.launch(t, batch(1))[0].ID
+	f.whole(t)
+	if _, err := f.client.DeleteTags(t.Context(), &sdk.DeleteTagsInput{Resources: []string{machine},
+		Tags: []types.Tag{{Key: aws.String("mainstay:fleet")}}}); err != nil {
+		t.Fatal(err)
+	}
+	f.whole(t)
+	if err := f.TerminateMachine(t.Context(), machine); err == nil || !strings.Contains(err.Error(), "fleet's tag") {
+		t.Errorf("terminating it: %v", err)
+	}
+}
+
 // TestForeign: what does not carry the fleet's tag is neither seen nor touched.
 func TestForeign(t *testing.T) {
 	t.Parallel()

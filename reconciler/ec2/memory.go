@@ -24,6 +24,11 @@ type sighting struct {
 	machine plan.Machine
 	tags    []types.Tag
 	at      time.Time
+	lost    bool // a whole listing since then did not show it
+}
+
+func (s sighting) isBelieved(now time.Time) bool {
+	return s.machine.ID != "" && s.machine.State != plan.MachineTerminated && now.Sub(s.at) < lag
 }
 
 // lag is how long a machine that vanishes is believed in. EC2's listings lag by
@@ -49,8 +54,10 @@ func (m *memory) see(found []sighting, whole bool) (missing []plan.Machine) {
 	for id, s := range m.machines {
 		switch {
 		case here[id]:
-		case s.machine.State != plan.MachineTerminated && now.Sub(s.at) < lag:
+		case s.isBelieved(now):
 			missing = append(missing, s.machine)
+			s.lost = s.lost || whole
+			m.machines[id] = s
 		case whole:
 			delete(m.machines, id)
 		}
@@ -77,6 +84,23 @@ func (m *memory) tags(id string) (tags []types.Tag, listed bool) {
 	}
 	s, listed := m.machines[id]
 	return s.tags, listed
+}
+
+// listed are the tags of a machine that was there when it was looked for last.
+func (m *memory) listed(machine string) []types.Tag {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.machines[machine]; !s.lost {
+		return s.tags
+	}
+	return nil
+}
+
+// believed tells of a machine that was seen a moment ago, whatever a listing says.
+func (m *memory) believed(machine string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.machines[machine].isBelieved(time.Now())
 }
 
 // tagged takes in tags that were written since.

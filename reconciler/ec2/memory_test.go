@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -17,7 +19,7 @@ func TestMissing(t *testing.T) {
 			t.Helper()
 			var sightings []sighting
 			for _, f := range found {
-				sightings = append(sightings, sighting{machine: f})
+				sightings = append(sightings, sighting{machine: f, tags: []types.Tag{tag(fleetTag, "acme")}})
 			}
 			got := ""
 			for _, missing := range m.see(sightings, whole) {
@@ -31,6 +33,9 @@ func TestMissing(t *testing.T) {
 		ended := plan.Machine{ID: "b", State: plan.MachineTerminated}
 		see(true, "", a, b)
 		see(true, "b", a)
+		if m.listed("a") == nil || m.listed("b") != nil {
+			t.Error("what a listing did not show is taken as still tagged, or what it showed is not")
+		}
 		see(false, "b", a)
 		time.Sleep(lag / 2)
 		see(true, "b", a)

@@ -48,7 +48,7 @@ func (c *Cloud) takeMachines(inv *plan.Inventory, instances []types.Instance, tr
 	for _, m := range c.memory.see(found, whole) {
 		known[m.ID] = m
 		if whole {
-			c.log.Info("not listed, and told as seen last: listings lag", "machine", m.ID)
+			c.log.Debug("not listed, and told as seen last: listings lag", "machine", m.ID)
 			inv.Machines = append(inv.Machines, m)
 		}
 	}

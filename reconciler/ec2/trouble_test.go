@@ -59,13 +59,28 @@ func TestRetirement(t *testing.T) {
 	}
 }
 
-// TestStatusFails: that the status cannot be had is no gap.
+// TestStatusFails: that the status cannot be had is no gap, and no news of a machine
+// that was in trouble.
 func TestStatusFails(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	machine := f.launch(t, batch(1))[0].ID
-	f.proxy.Failing(mototest.On("DescribeInstanceStatus", mototest.Fault{Status: http.StatusForbidden, Code: "UnauthorizedOperation"}))
+	refused := mototest.On("DescribeInstanceStatus", mototest.Fault{Status: http.StatusForbidden, Code: "UnauthorizedOperation"})
+	f.proxy.Failing(refused)
 	if got := troubleOf(f.whole(t), machine); got != "" {
 		t.Errorf("the trouble is %q", got)
+	}
+	f.proxy.Failing(retiring(machine))
+	f.AskAgain()
+	known := troubleOf(f.whole(t), machine)
+	f.proxy.Failing(refused)
+	f.AskAgain()
+	if got := troubleOf(f.whole(t), machine); known == "" || got != known {
+		t.Errorf("the trouble is %q, was %q", got, known)
+	}
+	f.proxy.Failing(nil)
+	f.AskAgain()
+	if got := troubleOf(f.whole(t), machine); got != "" {
+		t.Errorf("the trouble is over, and is %q", got)
 	}
 }
