@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 )
 
 // TestTwoControlPlanes is scenario 6: a second one on the same hub and cloud. No
