@@ -11,6 +11,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/repostore"
@@ -29,6 +30,8 @@ type cloudBench struct {
 	authority *sim.Authority
 	cfg       reconciler.Config
 	loop      *reconciler.Reconciler
+	wire      func(*cloudBench) // called inside the time of the story; nil: nothing is
+	api       *ec2sim.API       // where the world is behind EC2's API
 }
 
 // sql changes main and says so: in stories of weeks the hub is not asked each second.
@@ -75,9 +78,11 @@ func (c *cloudBench) play(story func(*cloudBench)) {
 		inside, b := *c, *c.bench
 		b.T, inside.bench = t, &b
 		inside.authority = sim.NewAuthority() // here: a channel belongs to the time it is made in
-		cfg := c.cfg
-		cfg.Agents, cfg.Certificates = c.world.Agents(), inside.authority
-		inside.loop = reconciler.New(cfg)
+		inside.cfg.Agents, inside.cfg.Certificates = c.world.Agents(), inside.authority
+		if c.wire != nil {
+			c.wire(&inside)
+		}
+		inside.loop = reconciler.New(inside.cfg)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- inside.loop.Run(ctx) }()
@@ -279,12 +284,22 @@ func (c *cloudBench) launchStrays(n int) (ids []string) {
 // eventually waits for a condition of the world.
 func (c *cloudBench) eventually(what string, within time.Duration, ok func() bool) {
 	c.Helper()
-	pause := time.Second
+	c.wait(what, time.Second, within, ok, func(d time.Duration) time.Duration { return d + d/4 })
+}
+
+// eventuallyEvery looks as often as it says, where the time itself is measured.
+func (c *cloudBench) eventuallyEvery(pause time.Duration, what string, within time.Duration, ok func() bool) {
+	c.Helper()
+	c.wait(what, pause, within, ok, func(d time.Duration) time.Duration { return d })
+}
+
+func (c *cloudBench) wait(what string, pause, within time.Duration, ok func() bool, next func(time.Duration) time.Duration) {
+	c.Helper()
 	for start := time.Now(); time.Since(start) < within; time.Sleep(pause) {
 		if ok() {
 			return
 		}
-		pause += pause / 4
+		pause = next(pause)
 	}
 	c.Fatalf("not within %s: %s; the status is %+v", within, what, c.state())
 }
