@@ -7,6 +7,7 @@ BUILD   := $(abspath build)
 BIN     := $(BUILD)/bin
 NEW     := $(BUILD)/dolt/2.2.0/dolt
 OLD     := $(BUILD)/dolt/1.86.4/dolt
+PEBBLE  := $(BUILD)/pebble/pebble
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Symbols and debug tables are a third of a Dolt binary and slow linking down.
 LDFLAGS := -s -w
@@ -15,11 +16,11 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test conformance check bench generate clean
+.PHONY: help demo build programs test conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## build, then run a fleet of three databases here (Ctrl-C stops it, make demo resumes)
 	@$(BIN)/mainstay up
@@ -43,14 +44,22 @@ $(OLD): tools/older/go.mod tools/older/go.sum
 	@mkdir -p $(@D)
 	@cd tools/older && $(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $@ github.com/dolthub/dolt/go/cmd/dolt
 
+$(PEBBLE): tools/pebble/go.mod tools/pebble/go.sum
+	@echo "building pebble, the certificate authority for tests"
+	@mkdir -p $(@D)
+	@cd tools/pebble && $(GO) build -ldflags "$(LDFLAGS)" -o $(@D)/ github.com/letsencrypt/pebble/v2/cmd/pebble github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv
+
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
 
-conformance: ## run the cloud on EC2 against moto (needs python3; installs moto into build/venv)
+conformance: $(PEBBLE) ## run the cloud on EC2 against moto, certificates against pebble (needs python3; installs moto into build/venv)
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/conformance.sh
 
 check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/check.sh
+
+deploy-check: ## check deploy/ with packer, cfn-lint, parliament, promtool and others (installs them into build/)
+	@GO="$(GO)" sh tools/deploy.sh
 
 bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH); prints Markdown
 	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-bench ./cmd/mainstay-bench

@@ -40,6 +40,7 @@ type bench struct {
 	hub    string
 	person *repo.Repo
 	world  *sim.World
+	open   *[]*repo.Repo
 }
 
 // patience bounds every wait: the slowest thing here is a handful of commits,
@@ -49,7 +50,8 @@ const patience = 30 * time.Second
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	t.Parallel()
-	b := &bench{T: t, hub: "file://" + t.TempDir(), world: sim.New("the only world")}
+	b := &bench{T: t, hub: "file://" + t.TempDir(), world: sim.New("the only world"), open: new([]*repo.Repo)}
+	t.Cleanup(b.close)
 	b.person = b.clone("ann")
 	if err := b.person.Init(t.Context(), ""); err != nil {
 		t.Fatal(err)
@@ -64,8 +66,16 @@ func (b *bench) clone(who string) *repo.Repo {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { r.Close() })
+	*b.open = append(*b.open, r)
 	return r
+}
+
+// close closes every clone, once.
+func (b *bench) close() {
+	for _, r := range *b.open {
+		r.Close()
+	}
+	*b.open = nil
 }
 
 // sql changes main as a person does, past every check but the database's.

@@ -45,6 +45,14 @@ func (n *names) due() time.Time {
 	return n.last.Add(namesEvery * time.Duration(1+len(n.byName)/namesPage))
 }
 
+// namesDue is when the next listing begins; zero: never, or when this one has ended.
+func (r *Reconciler) namesDue() time.Time {
+	if n := &r.world.names; r.cfg.Names != nil && !n.under {
+		return n.due()
+	}
+	return time.Time{}
+}
+
 // lookNames lists the domain beside the loop when it is time, and takes in a
 // listing that has ended.
 func (r *Reconciler) lookNames(ctx context.Context, now time.Time) {

@@ -36,7 +36,8 @@ type Cloud interface {
 	DetachVolume(ctx context.Context, volumeID string) error
 	// GrowVolume sets a larger size, GiB.
 	GrowVolume(ctx context.Context, volumeID string, gb int) error
-	// DeleteVolume fails with ErrConflict while the volume is attached.
+	// DeleteVolume fails with ErrConflict while the volume is attached, and while a
+	// last snapshot of it is being made: it is asked for again until it is done.
 	DeleteVolume(ctx context.Context, volumeID string) error
 }
 
@@ -63,6 +64,24 @@ type Agents interface {
 // there will be more room. What does not fit is not claimed yet.
 type Paced interface {
 	LaunchRoom() (machines int, more time.Time)
+}
+
+// A Label says whose some machines and volumes are, for people and cost reports.
+type Label struct {
+	Resources  []string // ids of machines and volumes
+	Deployment string   // id
+	Ordinal    int
+	Name       string // the deployment's
+	Owner      string // who answers for it
+}
+
+// A Labeller is a cloud that can write labels where people look. Nothing depends on
+// them: a label that is wrong or missing changes nothing that is done.
+type Labeller interface {
+	// Label writes the labels that differ from what was listed last: a few, and only
+	// while the cloud's limits leave room that nothing else needs. left is how many
+	// it did not come to; what is not listed is left out.
+	Label(ctx context.Context, labels []Label) (left int, err error)
 }
 
 // Names keeps the address records of the fleet's domain.

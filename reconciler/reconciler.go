@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,17 +76,19 @@ type Reconciler struct {
 	means   plan.Means
 
 	// What follows belongs to the goroutine in Run.
-	book    *ledger.Book
-	state   *ledger.State // as published, with our own changes since
-	status  string        // commit of the branch status that state is based on
-	desired desired
-	world   world
-	desk    desk
-	polled  time.Time
-	look    look
-	tracked string    // commit whose wishes for certificates are known to the authority's adapter
-	told    bool      // the means are on the ledger
-	staged  time.Time // since when something waits to be recorded; zero: nothing does
+	book      *ledger.Book
+	state     *ledger.State // as published, with our own changes since
+	status    string        // commit of the branch status that state is based on
+	desired   desired
+	world     world
+	desk      desk
+	polled    time.Time
+	look      look
+	tracked   string    // commit whose wishes for certificates are known to the authority's adapter
+	told      bool      // the means are on the ledger
+	labelled  time.Time // when labels were looked at last
+	labelling atomic.Bool
+	staged    time.Time // since when something waits to be recorded; zero: nothing does
 }
 
 // New makes a loop; nothing happens before Run.
@@ -222,6 +225,7 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 	}
 	r.dispatch(ctx, outs)
 	r.clearStrays(ctx, start)
+	r.writeLabels(ctx, start)
 	r.health.passed(start)
 	r.noteConvergence()
 	return r.nextPass(), nil
@@ -271,7 +275,7 @@ func (r *Reconciler) checkWorld(ctx context.Context) error {
 func (r *Reconciler) nextPass() time.Duration {
 	now := time.Now()
 	due := r.polled.Add(r.cfg.Poll)
-	for _, t := range []time.Time{r.lookDue(), r.desk.nextDue(), r.recordDue()} {
+	for _, t := range []time.Time{r.lookDue(), r.namesDue(), r.desk.nextDue(), r.recordDue()} {
 		if !t.IsZero() && t.Before(due) {
 			due = t
 		}

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Runs the suite that every cloud passes against moto, a stand-in for AWS's API,
-# which is installed into build/venv and runs only as long as this does.
+# Runs what stands behind the ports against what stands in for AWS: the suite that
+# every cloud passes, names and secrets against moto, which is installed into
+# build/venv and runs only as long as this does; and the certificates against pebble
+# of build/pebble, which each test starts for itself.
 set -eu
 cd "$(dirname "$0")/.."
 GO="${GO:-go}" TAGS="${TAGS:-gms_pure_go}" PYTHON="${PYTHON:-python3}"
@@ -58,7 +60,8 @@ while True:
 PY
 
 echo "conformance: moto $moto on 127.0.0.1:$port"
-MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" "$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2 >"$work/test.log" 2>&1 || {
+MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" \
+	"$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch >"$work/test.log" 2>&1 || {
 	cat "$work/test.log"
 	exit 1
 }

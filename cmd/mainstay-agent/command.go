@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 
 	"github.com/mainstaydb/mainstay/agent"
 	"github.com/mainstaydb/mainstay/agent/machine"
@@ -68,6 +69,11 @@ func serve(ctx context.Context, config agent.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { ship(ctx, a, config, log) })
+	defer cancel() // runs before the wait
 	return a.Run(ctx)
 }
 

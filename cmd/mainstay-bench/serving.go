@@ -44,8 +44,7 @@ func (s *suite) up(ctx context.Context) (*running, error) {
 
 func (r *running) connect(ctx context.Context) error {
 	var run struct {
-		PasswordFile string `json:"password_file"`
-		SQLPort      int    `json:"sql_port"`
+		SQLPort int `json:"sql_port"`
 	}
 	if err := until(ctx, "mainstay up is there", func() error {
 		data, err := os.ReadFile(filepath.Join(r.dir, "run.json"))
@@ -56,14 +55,15 @@ func (r *running) connect(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	password, err := os.ReadFile(run.PasswordFile)
+	var err error
+	if r.secrets, err = secrets.OpenDir(filepath.Join(r.dir, "secrets"), secrets.ReadOnly()); err != nil {
+		return err
+	}
+	password, err := secrets.Password(ctx, r.secrets, "hub")
 	if err != nil {
 		return err
 	}
-	if r.hub, err = dial(run.SQLPort, strings.TrimSpace(string(password)), "fleet"); err != nil {
-		return err
-	}
-	if r.secrets, err = secrets.OpenDir(filepath.Join(r.dir, "secrets")); err != nil {
+	if r.hub, err = dial(run.SQLPort, password, "fleet"); err != nil {
 		return err
 	}
 	// Fleets come and go here, which limits are there to prevent.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
@@ -25,6 +24,7 @@ type connectOptions struct {
 	name      string
 	statement string
 	print     bool
+	password  bool
 }
 
 func newConnectCommand(a *app) *cobra.Command {
@@ -34,10 +34,11 @@ func newConnectCommand(a *app) *cobra.Command {
 		Short: "Open a SQL prompt on a database, run SQL on it, or print how to reach it",
 		Long: `Connects as administrator, over TLS, verified with the fleet's CA. A MySQL client is used
 for the prompt where one is installed. The password comes from the secret store and is on no command
-line. The name hub is the embedded hub itself.`,
+line; --password prints it, for other programs. The name hub is the embedded hub itself.`,
 		Example: `  mainstay connect orders
   mainstay connect orders -e "SELECT dolt_version()"
   mainstay connect orders --print
+  MYSQL_PWD=$(mainstay connect orders --password) mysqldump …
   mainstay connect hub -e "CALL dolt_reset('--hard')"`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeDeployments,
@@ -48,12 +49,16 @@ line. The name hub is the embedded hub itself.`,
 			if o.print && o.statement != "" {
 				return usagef("--print tells how to connect and --execute does; give one of them")
 			}
+			if o.password && (o.print || o.statement != "") {
+				return usagef("--password prints the password and nothing else; leave --print and --execute out")
+			}
 			o.name = args[0]
 			return a.connect(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVarP(&o.statement, "execute", "e", "", "run this SQL, print what it gives, and end")
 	cmd.Flags().BoolVar(&o.print, "print", false, "print where the database is and how to connect")
+	cmd.Flags().BoolVar(&o.password, "password", false, "print the administrator's password and nothing else")
 	return cmd
 }
 
@@ -69,8 +74,11 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.password {
+		return a.printPassword(server)
+	}
 	if o.print {
-		return a.printServer(t, server)
+		return a.printServer(t, o.name, server)
 	}
 	if o.statement != "" {
 		return a.execute(ctx, server, o.statement)
@@ -82,67 +90,60 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.nativeClient(ctx, server.Target, caFile); !errors.Is(err, errNoClient) {
+	if err := a.nativeClient(ctx, server, caFile); !errors.Is(err, errNoClient) {
 		return err
 	}
 	return a.prompt(ctx, o.name, server)
 }
 
-// A server is a database with what opens it.
-type server struct {
-	sqlshell.Target
-	passwordFile string
-}
-
 // server finds where a deployment is and what opens it.
-func (a *app) server(ctx context.Context, t target, name string) (server, error) {
+func (a *app) server(ctx context.Context, t target, name string) (sqlshell.Target, error) {
 	if name == "hub" {
 		return t.hubServer()
 	}
 	c, err := a.open(ctx)
 	if err != nil {
-		return server{}, err
+		return sqlshell.Target{}, err
 	}
 	defer c.Close()
 	s, err := c.statusAt(ctx, statusOptions{name: name})
 	if err != nil {
-		return server{}, err
+		return sqlshell.Target{}, err
 	}
 	d := s.Deployments[0]
 	if d.Port == 0 {
-		return server{}, fmt.Errorf("%s is %s and has no address; mainstay status %s says why", d.Name, d.Phase, d.Name)
+		return sqlshell.Target{}, fmt.Errorf("%s is %s and has no address; mainstay status %s says why", d.Name, d.Phase, d.Name)
 	}
 	return openSecrets(ctx, t, d)
 }
 
-func (t target) hubServer() (server, error) {
+func (t target) hubServer() (sqlshell.Target, error) {
 	if t.run.SQLPort == 0 {
-		return server{}, fmt.Errorf("the hub %s is not run by this control plane; connect with it directly", t.hub)
+		return sqlshell.Target{}, fmt.Errorf("the hub %s is not run by this control plane; connect with it directly", t.hub)
 	}
-	return server{passwordFile: t.run.PasswordFile, Target: sqlshell.Target{
+	return sqlshell.Target{
 		Host: "127.0.0.1", Port: t.run.SQLPort, User: hub.User, Password: t.password, Database: hub.Database,
-	}}, nil
+	}, nil
 }
 
-// openSecrets finds the password and the CA. Nothing is made here: a password that
-// this command made would be no server's.
-func openSecrets(ctx context.Context, t target, d view.Deployment) (server, error) {
-	store, err := secrets.OpenDir(t.run.Secrets)
+// openSecrets finds the password and the CA.
+func openSecrets(ctx context.Context, t target, d view.Deployment) (sqlshell.Target, error) {
+	store, err := t.store(ctx)
 	if err != nil {
-		return server{}, err
+		return sqlshell.Target{}, err
 	}
-	name := "deployments/" + d.ID + "/password"
-	password, err := store.Get(ctx, name)
+	password, err := t.secret(ctx, d.ID)
+	if errors.Is(err, secrets.ErrNotFound) {
+		return sqlshell.Target{}, fmt.Errorf("%s has no password yet, so it never served; wait for mainstay status to say serving: %w", d.Name, err)
+	}
 	if err != nil {
-		return server{}, fmt.Errorf("%s has no password yet, so it never served; wait for mainstay status to say serving: %w", d.Name, err)
+		return sqlshell.Target{}, err
 	}
 	ca, err := secrets.OpenCA(ctx, store)
 	if err != nil {
-		return server{}, err
+		return sqlshell.Target{}, err
 	}
-	return server{passwordFile: filepath.Join(t.run.Secrets, filepath.FromSlash(name)), Target: sqlshell.Target{
-		Host: d.Host, Port: d.Port, User: administrator, Password: string(password), CA: ca.PEM(),
-	}}, nil
+	return sqlshell.Target{Host: d.Host, Port: d.Port, User: administrator, Password: password, CA: ca.PEM(), ID: d.ID}, nil
 }
 
 // writeCA puts the CA's certificate, which is public, where clients can name it.
@@ -157,7 +158,7 @@ func (t target) writeCA(pem []byte) (string, error) {
 	return path, home.WriteFile(path, pem)
 }
 
-func (a *app) execute(ctx context.Context, server server, statement string) error {
+func (a *app) execute(ctx context.Context, server sqlshell.Target, statement string) error {
 	session, err := server.Open(ctx)
 	if err != nil {
 		return err
@@ -178,7 +179,7 @@ func (a *app) execute(ctx context.Context, server server, statement string) erro
 	return nil
 }
 
-func (a *app) prompt(ctx context.Context, name string, server server) error {
+func (a *app) prompt(ctx context.Context, name string, server sqlshell.Target) error {
 	session, err := server.Open(ctx)
 	if err != nil {
 		return err
@@ -192,21 +193,40 @@ func (a *app) prompt(ctx context.Context, name string, server server) error {
 
 // connectDoc is what connect --print -o json prints.
 type connectDoc struct {
-	Host         string `json:"host"`
-	Port         int    `json:"port"`
-	User         string `json:"user"`
-	Database     string `json:"database,omitempty"`
-	CA           string `json:"ca,omitempty"`
-	PasswordFile string `json:"password_file"`
+	Host            string `json:"host"`
+	Port            int    `json:"port"`
+	User            string `json:"user"`
+	Database        string `json:"database,omitempty"`
+	CA              string `json:"ca,omitempty"`
+	PasswordCommand string `json:"password_command"` // what prints the password
 }
 
-func (a *app) printServer(t target, server server) error {
+// printPassword is for a shell's $(…), which drops the line's end.
+func (a *app) printPassword(server sqlshell.Target) error {
+	if a.json() {
+		return render.JSON(a.stdout, map[string]string{"password": server.Password})
+	}
+	_, err := fmt.Fprintln(a.stdout, server.Password)
+	return err
+}
+
+// passwordCommand is the command line that prints a password.
+func (t target) passwordCommand(name string) string {
+	command := "mainstay connect " + name + " --password"
+	if at := display(t.home.Root()); at != home.Default {
+		command += " --dir " + quoteShell(at)
+	}
+	return command
+}
+
+func (a *app) printServer(t target, name string, server sqlshell.Target) error {
 	ca, err := t.writeCA(server.CA)
 	if err != nil {
 		return err
 	}
 	doc := connectDoc{
-		Host: server.Host, Port: server.Port, User: server.User, Database: server.Database, CA: ca, PasswordFile: server.passwordFile,
+		Host: server.Host, Port: server.Port, User: server.User, Database: server.Database, CA: ca,
+		PasswordCommand: t.passwordCommand(name),
 	}
 	if a.json() {
 		return render.JSON(a.stdout, doc)
@@ -222,7 +242,7 @@ func writeServer(w io.Writer, doc connectDoc) error {
 	if doc.Database != "" {
 		table.Row("database", doc.Database)
 	}
-	table.Row("password", "in "+doc.PasswordFile)
+	table.Row("password", "by "+doc.PasswordCommand)
 	options := ""
 	if doc.CA != "" {
 		table.Row("CA", doc.CA)
@@ -234,8 +254,8 @@ func writeServer(w io.Writer, doc connectDoc) error {
 	if err := table.Write(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nMYSQL_PWD=$(cat %s) mysql --host=%s --port=%d --user=%s%s\n",
-		quoteShell(doc.PasswordFile), doc.Host, doc.Port, doc.User, options)
+	_, err := fmt.Fprintf(w, "\nMYSQL_PWD=$(%s) mysql --host=%s --port=%d --user=%s%s\n",
+		doc.PasswordCommand, doc.Host, doc.Port, doc.User, options)
 	return err
 }
 

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/controlplane"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/daemon"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
-	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/spf13/cobra"
 )
@@ -23,7 +23,7 @@ func newServeCommand(a *app) *cobra.Command {
 		Short: "Run a control plane on a hub that is run elsewhere",
 		Long: `Runs the control plane alone, in the foreground, with its log on standard error. Several may
 serve one hub and one cloud at the same time: each action is done by one of them. A signal ends it
-and leaves the databases running.`,
+and leaves the databases running. What can be configured is in docs/configuration.md.`,
 		Example: `  mainstay serve --config mainstay.yaml
   mainstay serve --config mainstay.yaml --check`,
 		Args: cobra.NoArgs,
@@ -41,7 +41,10 @@ and leaves the databases running.`,
 				return nil
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-			return a.serve(cmd.Context(), c, log)
+			if file, err = filepath.Abs(file); err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), c, file, log)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "mainstay.yaml", "the configuration")
@@ -50,11 +53,7 @@ and leaves the databases running.`,
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, c daemon.Config, log *slog.Logger) (err error) {
-	programs, err := findPrograms(c.VersionsDir)
-	if err != nil {
-		return err
-	}
+func (a *app) serve(ctx context.Context, c daemon.Config, file string, log *slog.Logger) (err error) {
 	h, err := home.At(c.Dir)
 	if err != nil {
 		return err
@@ -66,7 +65,7 @@ func (a *app) serve(ctx context.Context, c daemon.Config, log *slog.Logger) (err
 	defer lock.Close()
 	ctx, _, stop := untilSignal(ctx)
 	defer stop()
-	plane, err := openPlane(ctx, c, h, programs, log)
+	plane, err := openPlane(ctx, c, h, file, log)
 	if err != nil {
 		return err
 	}
@@ -81,8 +80,8 @@ func (a *app) serve(ctx context.Context, c daemon.Config, log *slog.Logger) (err
 
 // openPlane puts the control plane of a configuration together, and tells the
 // commands where it is.
-func openPlane(ctx context.Context, c daemon.Config, h home.Home, p programs, log *slog.Logger) (*controlplane.Plane, error) {
-	store, err := secrets.OpenDir(c.Secrets.Dir)
+func openPlane(ctx context.Context, c daemon.Config, h home.Home, file string, log *slog.Logger) (*controlplane.Plane, error) {
+	store, world, err := openWorld(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}
@@ -104,15 +103,13 @@ func openPlane(ctx context.Context, c daemon.Config, h home.Home, p programs, lo
 		return nil, err
 	}
 	plane, err := controlplane.Open(ctx, controlplane.Config{
-		Repo: clone, World: controlplane.Local{Dir: c.Cloud.Local.Dir, VersionsDir: p.versions, AgentBinary: p.agent, Log: log}.Open,
-		Secrets: store, Listen: c.Listen, Holder: holder, Log: log,
+		Repo: clone, World: world, Secrets: store, Listen: c.Listen, Holder: holder, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, clone.Close())
 	}
 	err = h.WriteRun(home.Run{
-		PID: os.Getpid(), Hub: c.Hub.URL, User: c.Hub.User, PasswordFile: c.Hub.PasswordFile,
-		HTTP: plane.Address(), Secrets: c.Secrets.Dir, Cloud: c.Cloud.Local.Dir,
+		PID: os.Getpid(), Hub: c.Hub.URL, User: c.Hub.User, PasswordFile: c.Hub.PasswordFile, HTTP: plane.Address(), Config: file,
 	})
 	if err != nil {
 		return nil, errors.Join(err, plane.Close())

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/controlplane"
@@ -74,20 +73,16 @@ func (f *fleet) start(ctx context.Context) error {
 		return err
 	}
 	return f.home.WriteRun(home.Run{
-		PID: os.Getpid(), Hub: f.hub.URL(), User: hub.User, PasswordFile: f.passwordFile(), SQLPort: f.hub.SQLPort(),
-		HTTP: f.plane.Address(), Secrets: f.home.Secrets(), Cloud: f.home.Cloud(),
+		PID: os.Getpid(), Hub: f.hub.URL(), User: hub.User, SQLPort: f.hub.SQLPort(),
+		HTTP: f.plane.Address(), Secrets: f.home.Secrets(),
 	})
 }
 
 // hubSecret is what the secret store knows the hub's password by.
 const hubSecret = "hub"
 
-func (f *fleet) passwordFile() string {
-	return filepath.Join(f.home.Secrets(), "deployments", hubSecret, "password")
-}
-
 func (f *fleet) startHub(ctx context.Context) (err error) {
-	if f.secrets, err = secrets.OpenDir(f.home.Secrets()); err != nil {
+	if f.secrets, err = secrets.OpenDir(f.home.Secrets(), secrets.KeyFile(f.home.SecretsKey())); err != nil {
 		return err
 	}
 	if f.password, err = secrets.Password(ctx, f.secrets, hubSecret); err != nil {

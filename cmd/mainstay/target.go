@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/mainstaydb/mainstay/cmd/mainstay/daemon"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
+	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
 
@@ -45,10 +48,36 @@ func (a *app) target() (target, error) {
 		return a.namedHub(h)
 	}
 	t := target{hub: run.Hub, user: run.User, seats: h.Clients(), run: &run, home: h}
-	if run.PasswordFile != "" {
+	switch {
+	case run.SQLPort != 0:
+		t.password, err = t.secret(context.Background(), hubSecret) // in files, which answer at once
+	case run.PasswordFile != "":
 		t.password, err = readPassword(run.PasswordFile)
 	}
 	return t, err
+}
+
+// store is the control plane's secret store, to look things up. Nothing is made
+// there: a password that a command made would be no server's.
+func (t target) store(ctx context.Context) (secrets.Store, error) {
+	if t.run.Config == "" {
+		return secrets.OpenDir(t.run.Secrets, secrets.ReadOnly())
+	}
+	c, err := daemon.Read(t.run.Config, repo.CheckHub)
+	if err != nil {
+		return nil, fmt.Errorf("the control plane's configuration, which says where the passwords are: %w", err)
+	}
+	return openSecretsOf(ctx, c, slog.New(slog.DiscardHandler), secrets.ReadOnly())
+}
+
+// secret is the administrator's password of a deployment.
+func (t target) secret(ctx context.Context, deployment string) (string, error) {
+	store, err := t.store(ctx)
+	if err != nil {
+		return "", err
+	}
+	password, err := store.Get(ctx, "deployments/"+deployment+"/password")
+	return string(password), err
 }
 
 // namedHub is a fleet known by its hub alone. Its clones go to the user's cache:

@@ -33,6 +33,11 @@ type Attestor interface {
 	Attest(ctx context.Context, m plan.Machine, document []byte) error
 }
 
+// Bundles has the certificates of a public authority with their keys.
+type Bundles interface {
+	Bundle(ctx context.Context, deployment, fingerprint string) (certPEM, keyPEM []byte, err error)
+}
+
 // Options are what a Client works with. How a fresh agent proves who it is depends
 // on the cloud: either Attestor or Tokens is set.
 type Options struct {
@@ -40,6 +45,7 @@ type Options struct {
 	Secrets  secrets.Store
 	Tokens   Tokens       // of a cloud that hands machines a one-time token
 	Attestor Attestor     // of a cloud that vouches for its machines
+	Bundles  Bundles      // of a public authority; nil: there is none
 	Logger   *slog.Logger // nil: nothing is logged
 }
 

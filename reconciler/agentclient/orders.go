@@ -31,7 +31,7 @@ func (c *Client) Deploy(ctx context.Context, machineID string, order plan.Order)
 	if err != nil {
 		return fmt.Errorf("deployment %s: %w", order.Name, err)
 	}
-	cert, key, err := c.opts.CA.Listener(ctx, order.Deployment, listenerNames(order.Deployment, w.host))
+	cert, key, err := c.listener(ctx, order, w.host)
 	if err != nil {
 		return fmt.Errorf("deployment %s: %w", order.Name, err)
 	}
@@ -47,6 +47,17 @@ func (c *Client) Deploy(ctx context.Context, machineID string, order plan.Order)
 		_, err := agent.Deploy(ctx, request)
 		return err
 	})
+}
+
+// listener is the certificate that the order names, with its key.
+func (c *Client) listener(ctx context.Context, order plan.Order, host string) (certPEM, keyPEM []byte, err error) {
+	if order.Certificate == "" {
+		return c.opts.CA.Listener(ctx, order.Deployment, listenerNames(order.Deployment, host))
+	}
+	if c.opts.Bundles == nil {
+		return nil, nil, fmt.Errorf("it is to show certificate %.12s of a public authority, and this control plane knows none", order.Certificate)
+	}
+	return c.opts.Bundles.Bundle(ctx, order.Deployment, order.Certificate)
 }
 
 // listenerNames are the names that SQL clients may check a database by. The

@@ -192,7 +192,7 @@ func TestNothingIsExpected(t *testing.T) {
 	s := newScene(t)
 	data := s.authority.Sign(s.document)
 	for word, change := range map[string]func(*Want){
-		"us-west-2.pem":                func(w *Want) { w.Region = "us-west-2" },
+		"mars-north-1.pem":             func(w *Want) { w.Region = "mars-north-1" },
 		"which account":                func(w *Want) { w.Account = "" },
 		"which instance":               func(w *Want) { w.InstanceID = "" },
 		"has not said yet when":        func(w *Want) { w.LaunchedAt = time.Time{} },

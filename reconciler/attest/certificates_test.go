@@ -34,9 +34,54 @@ func TestPublishedCertificates(t *testing.T) {
 		t.Errorf("%d files and %d certificates: every other file is to be <region>.pem", len(entries), len(certs))
 	}
 	for region, cert := range certs {
+		if !regionPattern.MatchString(region) {
+			t.Errorf("%q is not the name of a region", region)
+		}
+		if err := checkCertificate(cert); err != nil { // RSA-2048 and signed with its own key
+			t.Errorf("the certificate of %s: %v", region, err)
+		}
 		if cert.NotAfter.Before(time.Now().AddDate(10, 0, 0)) {
 			t.Errorf("the certificate of %s ends %s, and AWS's live for more than a century", region, cert.NotAfter)
 		}
+	}
+	for _, region := range []string{ // where most fleets are
+		"us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1",
+		"eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3",
+		"ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+	} {
+		if certs[region] == nil {
+			t.Errorf("there is no certificate of %s", region)
+		}
+	}
+}
+
+// A certificate from the configuration takes the place of the program's, and only
+// for its region: the program's may be out of date.
+func TestGivenCertificatesReplacePublished(t *testing.T) {
+	t.Parallel()
+	ours, err := published()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, given := t.TempDir(), attesttest.NewAuthority(t)
+	write(t, dir, "us-east-1.pem", given.PEM())
+	write(t, dir, "mars-north-1.pem", attesttest.NewAuthority(t).PEM())
+	certs, err := ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verifier(t, certs)
+	if !v.certificates["us-east-1"].Equal(given.Certificate()) {
+		t.Error("the program's certificate of us-east-1 won over the one that was given")
+	}
+	if !v.certificates["us-east-2"].Equal(ours["us-east-2"]) {
+		t.Error("the certificate of us-east-2 is not the program's, and none was given")
+	}
+	if err := v.Knows("mars-north-1"); err != nil {
+		t.Errorf("a region that the program does not bring: %v", err)
+	}
+	if !verifier(t, nil).certificates["us-east-1"].Equal(ours["us-east-1"]) {
+		t.Error("what was given to one verifier reached another")
 	}
 }
 
@@ -52,7 +97,7 @@ func TestReadDir(t *testing.T) {
 		t.Fatalf("%d certificates, %v", len(certs), err)
 	}
 	v := verifier(t, certs)
-	if err := v.Knows("us-east-1"); err != nil {
+	if err := v.Knows("us-gov-west-1"); err != nil {
 		t.Error(err)
 	}
 	if err := v.Knows("mars-north-1"); err == nil || !strings.Contains(err.Error(), "mars-north-1.pem") || !strings.Contains(err.Error(), "RSA-2048") {

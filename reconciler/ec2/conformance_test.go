@@ -1,23 +1,19 @@
 package ec2_test
 
 import (
-	"fmt"
-	"net/http/httptest"
 	"os"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/porttest"
 )
@@ -25,14 +21,15 @@ import (
 const (
 	region = "eu-west-1"
 	zone   = "eu-west-1a"
+	zoneB  = "eu-west-1b"
 )
 
 // A world is moto behind the proxy that makes it answer like AWS.
 type world struct {
-	proxy   *proxy
+	proxy   *mototest.Proxy
 	client  *sdk.Client
 	sts     *sts.Client
-	subnet  string
+	subnets map[string]string
 	ami     string
 	limiter *ec2.Limiter
 }
@@ -44,11 +41,9 @@ func newWorld(t *testing.T) *world {
 	if endpoint == "" {
 		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
 	}
-	p := newProxy(t, endpoint)
-	server := httptest.NewServer(p)
-	t.Cleanup(server.Close)
+	p := mototest.New(t, endpoint)
 	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String(server.URL),
+		Region: region, BaseEndpoint: aws.String(p.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: ec2.NewLimiter()}
@@ -59,13 +54,17 @@ func newWorld(t *testing.T) *world {
 // find looks up what a person would write into the configuration.
 func (w *world) find(t *testing.T) {
 	t.Helper()
-	subnets, err := w.client.DescribeSubnets(t.Context(), &sdk.DescribeSubnetsInput{
-		Filters: []types.Filter{{Name: aws.String("availability-zone"), Values: []string{zone}}},
-	})
-	if err != nil || len(subnets.Subnets) == 0 {
-		t.Fatalf("moto has no subnet in %s: %v", zone, err)
+	subnets, err := w.client.DescribeSubnets(t.Context(), &sdk.DescribeSubnetsInput{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.subnet = aws.ToString(subnets.Subnets[0].SubnetId)
+	w.subnets = make(map[string]string)
+	for _, s := range subnets.Subnets {
+		w.subnets[aws.ToString(s.AvailabilityZone)] = aws.ToString(s.SubnetId)
+	}
+	if w.subnets[zone] == "" || w.subnets[zoneB] == "" {
+		t.Fatalf("moto's subnets are %v, want one in %s and in %s", w.subnets, zone, zoneB)
+	}
 	images, err := w.client.DescribeImages(t.Context(), &sdk.DescribeImagesInput{Owners: []string{"amazon"}})
 	if err != nil || len(images.Images) == 0 {
 		t.Fatalf("moto has no image: %v", err)
@@ -73,12 +72,22 @@ func (w *world) find(t *testing.T) {
 	w.ami = aws.ToString(images.Images[0].ImageId)
 }
 
+// options are those of a fleet.
+func (w *world) options(fleet string) ec2.Options {
+	return ec2.Options{
+		Client: w.client, Accounts: w.sts, Region: region, Fleet: fleet, AMI: w.ami, Limiter: w.limiter,
+		Subnets: w.subnets, UserData: "#cloud-config\n",
+	}
+}
+
 func (w *world) open(t *testing.T, fleet string) *ec2.Cloud {
 	t.Helper()
-	c, err := ec2.New(ec2.Options{
-		Client: w.client, Accounts: w.sts, Region: region, Fleet: fleet, AMI: w.ami, Limiter: w.limiter,
-		Subnets: map[string]string{zone: w.subnet}, UserData: "#cloud-config\n",
-	})
+	return w.with(t, w.options(fleet))
+}
+
+func (w *world) with(t *testing.T, opts ec2.Options) *ec2.Cloud {
+	t.Helper()
+	c, err := ec2.New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,23 +115,6 @@ func (w *world) harness() porttest.Harness {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	t.Cleanup(func() { t.Log("requests of the suite: " + w.proxy.counts()) })
+	t.Cleanup(func() { t.Log("requests of the suite: " + w.proxy.Counts()) })
 	porttest.Run(t, func(*testing.T) porttest.Harness { return w.harness() })
-}
-
-// counts are the requests by action, most first.
-func (p *proxy) counts() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var actions []string
-	total := 0
-	for action, n := range p.requests {
-		actions = append(actions, action)
-		total += n
-	}
-	slices.SortFunc(actions, func(a, b string) int { return p.requests[b] - p.requests[a] })
-	for i, action := range actions {
-		actions[i] = fmt.Sprintf("%s %d", action, p.requests[action])
-	}
-	return fmt.Sprintf("%d in all: %s", total, strings.Join(actions, ", "))
 }

@@ -8,15 +8,21 @@
 // carry the fleet's tag is never touched. Every call is one request: it waits for
 // AWS's published limits before, and the control plane repeats it after a failure.
 //
-// Whose a volume is stands in its own tags, because EC2 forgets which machine a
-// volume had once the machine is gone. A launch of one machine sets them at once.
-// A launch of several is one request with the same tags for all, so the owners
-// stand on each machine as a list by index. Machine and volume are labelled as
-// soon as both are seen: after the launch, or by Observe when that was cut off.
-// Then the lists go, which are long. Until then Observe reads the owner off the
-// machine that has the volume, and nothing parts the two before the label is
-// there. That is one CreateTags for each machine: EC2 takes no different tags in
-// one request, and its limit on tags is far wider than that on launches.
+// Whose a volume is follows from the launch that made it: its tag names the token,
+// and while it is attached to the machine it was launched with, that machine tells
+// the index. So machines that are launched together need no request each to be told
+// apart. The loop puts a volume on record before anything is written to it; one that
+// lost its machine before that is listed with its token alone, and holds no data. A
+// volume that carries a deployment's tag is that deployment's: one launched alone
+// has it from the start, others get it with the labels for people, in no hurry.
+//
+// Listings lag: a machine that was launched or listed minutes ago and is missing now
+// is told as it was seen last, as EC2 lists those that ended for an hour.
+//
+// A volume is deleted once a snapshot of it is complete; the snapshot is kept for
+// some weeks. Machines whose host AWS wants back, or whose checks fail, are told
+// with that trouble, from one look a minute for all of them. A scheduled reboot is
+// logged alone: the machine and its data are the same after it.
 //
 // It does not know whether a database writes to a volume: EC2 does not either.
 // It sends no secret anywhere, and does not speak with agents.
@@ -28,6 +34,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -40,6 +47,7 @@ type Machines interface {
 	StartInstances(context.Context, *sdk.StartInstancesInput, ...func(*sdk.Options)) (*sdk.StartInstancesOutput, error)
 	TerminateInstances(context.Context, *sdk.TerminateInstancesInput, ...func(*sdk.Options)) (*sdk.TerminateInstancesOutput, error)
 	DescribeInstances(context.Context, *sdk.DescribeInstancesInput, ...func(*sdk.Options)) (*sdk.DescribeInstancesOutput, error)
+	DescribeInstanceStatus(context.Context, *sdk.DescribeInstanceStatusInput, ...func(*sdk.Options)) (*sdk.DescribeInstanceStatusOutput, error)
 }
 
 // Volumes is what is asked of EC2 about volumes.
@@ -49,6 +57,13 @@ type Volumes interface {
 	DetachVolume(context.Context, *sdk.DetachVolumeInput, ...func(*sdk.Options)) (*sdk.DetachVolumeOutput, error)
 	ModifyVolume(context.Context, *sdk.ModifyVolumeInput, ...func(*sdk.Options)) (*sdk.ModifyVolumeOutput, error)
 	DeleteVolume(context.Context, *sdk.DeleteVolumeInput, ...func(*sdk.Options)) (*sdk.DeleteVolumeOutput, error)
+}
+
+// Snapshots is what is asked of EC2 about snapshots.
+type Snapshots interface {
+	CreateSnapshot(context.Context, *sdk.CreateSnapshotInput, ...func(*sdk.Options)) (*sdk.CreateSnapshotOutput, error)
+	DescribeSnapshots(context.Context, *sdk.DescribeSnapshotsInput, ...func(*sdk.Options)) (*sdk.DescribeSnapshotsOutput, error)
+	DeleteSnapshot(context.Context, *sdk.DeleteSnapshotInput, ...func(*sdk.Options)) (*sdk.DeleteSnapshotOutput, error)
 }
 
 // Tags is what is asked of EC2 about tags.
@@ -61,6 +76,7 @@ type Tags interface {
 type Client interface {
 	Machines
 	Volumes
+	Snapshots
 	Tags
 }
 
@@ -69,8 +85,9 @@ type Accounts interface {
 	GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
 }
 
-// Options say which fleet this is and what its machines are launched with. All
-// but the client are parameters of a launch: a change of them is for new tokens.
+// Options say which fleet this is and what its machines are launched with. AMI,
+// subnets, groups, profile and user data are parameters of a launch: a change of
+// them is for new tokens.
 type Options struct {
 	Client          Client
 	Accounts        Accounts
@@ -82,11 +99,16 @@ type Options struct {
 	InstanceProfile string            // name; empty: machines have no role
 	UserData        string            // the same for all machines; anybody on the machine can read it
 	AgentPort       int               // where agents listen; 0: 7700
+	KeepSnapshots   time.Duration     // of deleted volumes; 0: 30 days; negative: none is made
 	Limiter         *Limiter          // shared by all that use the account; nil: a new one
 	Logger          *slog.Logger      // nil: nothing is logged
 }
 
-const defaultAgentPort = 7700
+const (
+	defaultAgentPort = 7700
+	// defaultKeep is time enough for a month's end to show what is missing.
+	defaultKeep = 30 * 24 * time.Hour
+)
 
 // A Cloud is a reconciler.Cloud in an account and region. Safe for concurrent use.
 type Cloud struct {
@@ -95,6 +117,8 @@ type Cloud struct {
 	log       *slog.Logger
 	memory    *memory
 	shortages *shortages
+	health    health
+	pruned    pruned
 }
 
 var (
@@ -122,6 +146,9 @@ func New(opts Options) (*Cloud, error) {
 	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory(), shortages: newShortages()}
 	if c.opts.AgentPort == 0 {
 		c.opts.AgentPort = defaultAgentPort
+	}
+	if c.opts.KeepSnapshots == 0 {
+		c.opts.KeepSnapshots = defaultKeep
 	}
 	if c.limiter == nil {
 		c.limiter = NewLimiter()

@@ -86,6 +86,9 @@ var kinds = map[string]Kind{
 	"VolumeInUse": Conflict, "IncorrectState": Conflict, "IncorrectInstanceState": Conflict, "IncorrectModificationState": Conflict,
 	"VolumeModificationRateExceeded": Conflict, "OperationNotPermitted": Refused, "IncorrectStateException": Conflict,
 
+	"ConcurrentSnapshotLimitExceeded": Conflict, "InvalidSnapshot.InUse": Conflict, "SnapshotCreationPerVolumeRateExceeded": Conflict,
+	"SnapshotLimitExceeded": Quota,
+
 	"IdempotentParameterMismatch": Mismatch,
 
 	"InternalError": Ambiguous, "InternalFailure": Ambiguous, "Unavailable": Ambiguous, "ServiceUnavailable": Ambiguous,

@@ -1,61 +1,75 @@
 package ec2_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 )
 
 func TestLaunchAnswerLost(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	actions := batch(3)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InternalError", after: true}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError", After: true}))
 	if _, err := f.Launch(t.Context(), actions); ec2.KindOf(err) != ec2.Ambiguous {
 		t.Fatalf("the lost answer is %v, want ambiguous", err)
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	machines := f.launch(t, actions)
 	if inv := f.owned(t, actions); len(inv.Machines) != len(machines) {
 		t.Errorf("%d machines, want %d", len(inv.Machines), len(machines))
 	}
 }
 
-// TestLaunchCutOff: the process ends between the launch and the labels.
-func TestLaunchCutOff(t *testing.T) {
+// TestLaunchTimesOut: AWS launches, and nobody ever answers.
+func TestLaunchTimesOut(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	actions := batch(2)
-	f.proxy.failing(on("CreateTags", fault{status: http.StatusServiceUnavailable, code: "Unavailable"}))
-	machines := f.launch(t, actions)
-	inv := f.owned(t, actions)
-	volume := inv.Volumes[0]
-	if slices.Contains(f.tags(t, volume.ID), "mainstay:deployment") {
-		t.Fatal("the volume is labelled, so nothing is tried here")
+	actions := batch(3)
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{After: true, Hang: true}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := f.Launch(ctx, actions)
+		ended <- err
+	}()
+	for n := 0; n < len(actions); n = len(f.whole(t).Machines) {
 	}
+	cancel()
+	if err := <-ended; ec2.KindOf(err) != ec2.Ambiguous {
+		t.Fatalf("the launch that timed out is %v, want ambiguous", err)
+	}
+	f.proxy.Failing(nil)
 	next := f.open(t, f.name) // another process
-	if err := next.TerminateMachine(t.Context(), volume.AttachedTo); err == nil {
-		t.Error("a machine was terminated before its volume could be labelled")
+	machines, err := next.Launch(t.Context(), actions)
+	if err != nil || len(machines) != len(actions) {
+		t.Fatalf("the launch repeated gave %+v (%v)", machines, err)
 	}
-	f.proxy.failing(nil)
-	if err := next.TerminateMachine(t.Context(), volume.AttachedTo); err != nil {
-		t.Fatal(err)
+	if inv := f.owned(t, actions); len(inv.Machines) != len(actions) {
+		t.Errorf("%d machines, want %d", len(inv.Machines), len(actions))
 	}
-	f.owned(t, actions)
-	f.whole(t) // what the first look labelled is tidied by the second
-	for _, m := range machines {
-		if keys := f.tags(t, m.ID); m.ID != volume.AttachedTo && slices.Contains(keys, "mainstay:owners-0") {
-			t.Errorf("machine %s still carries the list of owners: %v", m.ID, keys)
+}
+
+// TestFewerThanAsked: AWS has room for some of a launch. The rest is not made by
+// asking again.
+func TestFewerThanAsked(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	actions := batch(3)
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Only: 2}))
+	for range 2 {
+		machines, err := f.Launch(t.Context(), actions)
+		if err != nil || len(machines) != 2 || machines[1].Index != 1 {
+			t.Fatalf("the launch gave %+v (%v), want two machines", machines, err)
 		}
+		f.proxy.Failing(nil)
 	}
-	labels := f.proxy.count("CreateTags")
-	f.whole(t)
-	if again := f.proxy.count("CreateTags"); again != labels {
-		t.Errorf("what is labelled was labelled again, %d times", again-labels)
-	}
+	f.owned(t, actions[:2])
 }
 
 // TestLaunchInParts: only some of a token's machines are asked for again, and the
@@ -71,12 +85,9 @@ func TestLaunchInParts(t *testing.T) {
 			t.Errorf("%s: asking for index 1 again gave %+v (%v), want %s", name, part, err, first[1].ID)
 		}
 	}
-	newer, err := ec2.New(ec2.Options{Client: f.client, Accounts: f.sts, Region: region, Fleet: f.name, AMI: f.ami,
-		Subnets: map[string]string{zone: f.subnet}, UserData: "newer"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := newer.Launch(t.Context(), actions)
+	newer := f.options(f.name)
+	newer.UserData = "newer"
+	again, err := f.with(t, newer).Launch(t.Context(), actions)
 	if err != nil || len(again) != 3 || again[2].ID != first[2].ID {
 		t.Errorf("with newer options, the token gave %+v (%v), want the machines of the first launch", again, err)
 	}
@@ -97,11 +108,11 @@ func TestPartFirst(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	actions := batch(3)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InternalError"}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}))
 	if _, err := f.Launch(t.Context(), actions); err == nil {
 		t.Fatal("the first launch did not fail")
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	f.launch(t, actions[2:])
 	f.owned(t, actions)
 }
@@ -111,46 +122,55 @@ func TestPartFirst(t *testing.T) {
 func TestShortage(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.proxy.failing(on("RunInstances", fault{status: http.StatusInternalServerError, code: "InsufficientInstanceCapacity"}))
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}))
 	for range 3 {
 		if _, err := f.Launch(t.Context(), batch(1)); ec2.KindOf(err) != ec2.NoCapacity {
 			t.Fatalf("error %v, want no capacity", err)
 		}
 	}
-	if n := f.proxy.count("RunInstances"); n != 1 {
+	if n := f.proxy.Count("RunInstances"); n != 1 {
 		t.Errorf("asked %d times for what there is none of", n)
 	}
-	f.proxy.failing(nil)
+	f.proxy.Failing(nil)
 	other := batch(1)
 	other[0].Shape.InstanceType = "t3.large"
 	f.launch(t, other)
 }
 
-// TestRefusals: each request goes out once, and its failure is of a kind.
-func TestRefusals(t *testing.T) {
+// TestNoCapacityInOneZone: machines of other zones launch meanwhile.
+func TestNoCapacityInOneZone(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		fault fault
-		want  ec2.Kind
-	}{
-		{fault{status: http.StatusServiceUnavailable, code: "RequestLimitExceeded"}, ec2.Throttled},
-		{fault{status: http.StatusInternalServerError, code: "InsufficientInstanceCapacity"}, ec2.NoCapacity},
-		{fault{status: http.StatusBadRequest, code: "VcpuLimitExceeded"}, ec2.Quota},
-		{fault{status: http.StatusBadRequest, code: "RequestExpired"}, ec2.Denied},
-		{fault{status: http.StatusBadRequest, code: "InvalidAMIID.NotFound"}, ec2.NotFound},
-	} {
-		t.Run(string(c.want), func(t *testing.T) {
-			t.Parallel()
-			f := newFleet(t)
-			f.proxy.failing(on("RunInstances", c.fault))
-			_, err := f.Launch(t.Context(), batch(2))
-			if ec2.KindOf(err) != c.want || f.proxy.count("RunInstances") != 1 {
-				t.Errorf("%d requests, and %v; want one, %s", f.proxy.count("RunInstances"), err, c.want)
-			}
-			f.proxy.failing(on("DescribeInstances", c.fault))
-			if gap := f.Observe(t.Context()).Gaps.Machines; !strings.Contains(gap, c.fault.code) {
-				t.Errorf("the gap does not tell why: %q", gap)
-			}
-		})
+	f := newFleet(t)
+	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != "RunInstances" || r.Form.Get("SubnetId") != f.subnets[zone] {
+			return nil
+		}
+		return &mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}
+	})
+	here, there := batch(2), batch(2)
+	for i := range there {
+		there[i].Shape.Zone = zoneB
+	}
+	if _, err := f.Launch(t.Context(), here); ec2.KindOf(err) != ec2.NoCapacity {
+		t.Fatalf("error %v, want no capacity", err)
+	}
+	f.launch(t, there)
+	if inv := f.owned(t, there); inv.Machines[0].Zone != zoneB {
+		t.Errorf("launched %+v, want zone %s", inv.Machines[0], zoneB)
+	}
+}
+
+// TestWrongImage: the error names what the configuration has to change.
+func TestWrongImage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Code: "InvalidAMIID.NotFound"})) // moto launches anything
+	_, err := f.Launch(t.Context(), batch(1))
+	if ec2.KindOf(err) != ec2.Refused || !strings.Contains(err.Error(), "image (AMI) "+f.ami) ||
+		!strings.Contains(err.Error(), "set another in the configuration") {
+		t.Errorf("an image that AWS does not have: %v", err)
+	}
+	if n := len(f.whole(t).Machines); n != 0 {
+		t.Errorf("%d machines", n)
 	}
 }

@@ -1,7 +1,6 @@
 package ec2_test
 
 import (
-	"net/url"
 	"slices"
 	"testing"
 
@@ -40,16 +39,6 @@ func batch(n int) []plan.Action {
 	return actions
 }
 
-// on answers one action with an error.
-func on(action string, f fault) func(string, url.Values) *fault {
-	return func(asked string, _ url.Values) *fault {
-		if asked != action {
-			return nil
-		}
-		return &f
-	}
-}
-
 func (f *fleet) launch(t *testing.T, actions []plan.Action) []plan.Machine {
 	t.Helper()
 	machines, err := f.Launch(t.Context(), actions)
@@ -69,7 +58,8 @@ func (f *fleet) whole(t *testing.T) plan.Inventory {
 	return inv
 }
 
-// owned expects one volume for each action, with its owner.
+// owned expects one volume for each action, which tells its deployment or, with its
+// machine, the token and index.
 func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
 	t.Helper()
 	inv := f.whole(t)
@@ -77,25 +67,26 @@ func (f *fleet) owned(t *testing.T, actions []plan.Action) plan.Inventory {
 		t.Fatalf("%d volumes, want %d: %+v", len(inv.Volumes), len(actions), inv.Volumes)
 	}
 	for _, a := range actions {
-		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool { return v.Deployment == a.Slot.Deployment }) {
-			t.Errorf("deployment %s has no volume", a.Slot.Deployment)
+		if !slices.ContainsFunc(inv.Volumes, func(v plan.Volume) bool {
+			return v.Deployment == a.Slot.Deployment || v.Deployment == "" && v.Token == a.Token && v.Index == a.Index
+		}) {
+			t.Errorf("index %d of deployment %s has no volume among %+v", a.Index, a.Slot.Deployment, inv.Volumes)
 		}
 	}
 	return inv
 }
 
-// tags are the keys of the tags that moto has of one thing.
-func (f *fleet) tags(t *testing.T, id string) []string {
+// tags are those that moto has of one thing.
+func (w *world) tags(t *testing.T, id string) map[string]string {
 	t.Helper()
-	out, err := f.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
+	out, err := w.client.DescribeTags(t.Context(), &sdk.DescribeTagsInput{
 		Filters: []types.Filter{{Name: aws.String("resource-id"), Values: []string{id}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys []string
+	tags := make(map[string]string)
 	for _, tag := range out.Tags {
-		keys = append(keys, aws.ToString(tag.Key))
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
-	slices.Sort(keys)
-	return keys
+	return tags
 }

@@ -1,90 +1,68 @@
-package ec2
+package ec2_test
 
 import (
+	"net/http"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/uuid"
 
-	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 )
 
-// TestSurveyVolume: what a listed volume is, and whose.
-func TestSurveyVolume(t *testing.T) {
-	t.Parallel()
-	const machine, volume, token = "i-1", "vol-1", "token"
-	at := func(device string, state types.VolumeAttachmentState) []types.VolumeAttachment {
-		return []types.VolumeAttachment{{InstanceId: aws.String(machine), Device: aws.String(device), State: state}}
-	}
-	attached := at(dataDevice, types.VolumeAttachmentStateAttached)
-	launched := []types.Tag{tag(tokenTag, token)}
-	labelled := append(owner{"d", 1}.tags(), launched...)
-	for _, c := range []struct {
-		name string
-		in   types.Volume
-		want plan.Volume
-		data bool
-	}{
-		{"labelled and free", types.Volume{Tags: labelled}, plan.Volume{Deployment: "d", Ordinal: 1}, true},
-		{"labelled and attached", types.Volume{Tags: labelled, Attachments: attached}, plan.Volume{Deployment: "d", Ordinal: 1, AttachedTo: machine}, true},
-		{"just launched", types.Volume{Tags: launched, Attachments: attached}, plan.Volume{Deployment: "e", AttachedTo: machine}, true},
-		{"of another launch", types.Volume{Tags: []types.Tag{tag(tokenTag, "x")}, Attachments: attached}, plan.Volume{AttachedTo: machine}, true},
-		{"never labelled and free", types.Volume{Tags: launched}, plan.Volume{}, true},
-		{"system's", types.Volume{Tags: labelled, SnapshotId: aws.String("snap-1"), Attachments: at("/dev/xvda", types.VolumeAttachmentStateAttached)}, plan.Volume{}, false},
-		{"system's, not attached yet", types.Volume{Tags: labelled, SnapshotId: aws.String("snap-1")}, plan.Volume{}, false},
-		{"restored", types.Volume{Tags: owner{"d", 0}.tags(), SnapshotId: aws.String("snap-1")}, plan.Volume{Deployment: "d"}, true},
-		{"detached", types.Volume{Tags: labelled, Attachments: at(dataDevice, types.VolumeAttachmentStateDetached)}, plan.Volume{Deployment: "d", Ordinal: 1}, true},
-		{"detaching", types.Volume{Tags: labelled, Attachments: at(dataDevice, types.VolumeAttachmentStateDetaching)},
-			plan.Volume{Deployment: "d", Ordinal: 1, AttachedTo: machine, Busy: "detaching at machine i-1"}, true},
-		{"mounted", types.Volume{Tags: labelled, Attachments: at(dataDevice, types.VolumeAttachmentStateBusy)},
-			plan.Volume{Deployment: "d", Ordinal: 1, AttachedTo: machine, Busy: `machine i-1 still has it mounted, device "/dev/sdf"`}, true},
-		{"being made", types.Volume{Tags: labelled, State: types.VolumeStateCreating}, plan.Volume{Deployment: "d", Ordinal: 1, Busy: "creating"}, true},
-	} {
-		s := testCloud().survey(map[string]types.Instance{machine: {
-			InstanceId: aws.String(machine), ClientToken: aws.String(token), AmiLaunchIndex: aws.Int32(1),
-			Tags: []types.Tag{tag(ownersTag+"0", "0=d/0 1=e/0 11=f/0")},
-		}})
-		c.in.VolumeId, c.in.Size = aws.String(volume), aws.Int32(10)
-		if c.data {
-			c.want.ID, c.want.GB = volume, 10
-		}
-		if got, data := s.volume(c.in); got != c.want || data != c.data {
-			t.Errorf("%s: %+v, data %t; want %+v, data %t", c.name, got, data, c.want, c.data)
-		}
-	}
-}
+var (
+	_ reconciler.Cloud    = (*ec2.Cloud)(nil)
+	_ reconciler.Paced    = (*ec2.Cloud)(nil)
+	_ reconciler.Labeller = (*ec2.Cloud)(nil)
+)
 
-// TestLabels: a machine is labelled with its volume, and not before that is seen.
-func TestLabels(t *testing.T) {
+// TestLabel: a few labels with each call, and only those that are wrong.
+func TestLabel(t *testing.T) {
 	t.Parallel()
-	running, ended := &types.InstanceState{Name: types.InstanceStateNameRunning}, &types.InstanceState{Name: types.InstanceStateNameShuttingDown}
-	disk := func(device string) []types.InstanceBlockDeviceMapping {
-		return []types.InstanceBlockDeviceMapping{{DeviceName: aws.String(device), Ebs: &types.EbsInstanceBlockDevice{VolumeId: aws.String("vol-1")}}}
+	f := newFleet(t)
+	const machines, perCall = 13, 10
+	actions := batch(machines)
+	f.launch(t, actions)
+	var labels []reconciler.Label
+	for _, v := range f.owned(t, actions).Volumes {
+		labels = append(labels, reconciler.Label{Resources: []string{v.AttachedTo, v.ID}, Deployment: actions[v.Index].Slot.Deployment, Name: "orders", Owner: "team"})
 	}
-	for _, c := range []struct {
-		name string
-		in   types.Instance
-		born bool // its volume is listed
-		want int  // things labelled
-	}{
-		{"with its volume", types.Instance{State: running, BlockDeviceMappings: disk(dataDevice)}, true, 2},
-		{"volume not listed yet", types.Instance{State: running, BlockDeviceMappings: disk(dataDevice)}, false, 0},
-		{"disks not known yet", types.Instance{State: running}, false, 0},
-		{"without a data volume", types.Instance{State: running, BlockDeviceMappings: disk("/dev/xvda")}, false, 1},
-		{"ended by hand, volume still there", types.Instance{State: ended}, true, 2},
-		{"ended", types.Instance{State: ended}, false, 0},
-	} {
-		c.in.Tags, c.in.AmiLaunchIndex = []types.Tag{tag(ownersTag+"0", "0=d/0")}, aws.Int32(0)
-		s := testCloud().survey(map[string]types.Instance{"i-1": c.in})
-		if c.born {
-			s.born["i-1"] = []string{"vol-1"}
+	labels = append(labels, reconciler.Label{Resources: []string{"vol-0123456789abcdef0"}, Deployment: uuid.NewString(), Name: "not listed"})
+	label := func(want int) {
+		t.Helper()
+		if left, err := f.Label(t.Context(), labels); err != nil || left != want {
+			t.Fatalf("%d labels are left (%v), want %d", left, err, want)
 		}
-		things := 0
-		for _, l := range s.labels() {
-			things += len(l.resources)
+	}
+	label(machines - perCall)
+	label(0)
+	label(0)
+	f.whole(t)
+	label(0)
+	if n := f.proxy.Count("CreateTags"); n != machines {
+		t.Errorf("%d requests for %d labels", n, machines)
+	}
+	for _, id := range labels[0].Resources {
+		tags := f.tags(t, id)
+		for key, want := range map[string]string{"Name": "orders", "mainstay:name": "orders", "mainstay:owner": "team",
+			"mainstay:deployment": labels[0].Deployment, "mainstay:ordinal": "0", "mainstay:fleet": f.name} {
+			if tags[key] != want {
+				t.Errorf("the tag %s of %s is %q, want %q", key, id, tags[key], want)
+			}
 		}
-		if things != c.want {
-			t.Errorf("%s: %d things are labelled, want %d", c.name, things, c.want)
-		}
+	}
+	labels[0].Name = "renamed"
+	f.proxy.Failing(mototest.On("CreateTags", mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}))
+	if left, err := f.Label(t.Context(), labels); left != 1 || ec2.KindOf(err) != ec2.Throttled {
+		t.Errorf("throttled, %d labels are left (%v)", left, err)
+	}
+	f.proxy.Failing(nil)
+	label(1) // the throttled limit has nothing to spare
+	if n := f.proxy.Count("CreateTags"); n != machines+1 {
+		t.Errorf("%d requests; labels took what others may need", n-machines)
+	}
+	if inv := f.whole(t); inv.Volumes[0].Deployment == "" {
+		t.Errorf("%+v tells no deployment after it was labelled", inv.Volumes[0])
 	}
 }

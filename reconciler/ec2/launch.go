@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -22,10 +20,6 @@ const dataDevice = "/dev/sdf"
 
 // maxToken is the length of a ClientToken.
 const maxToken = 64
-
-// settled is how old a launch must be for a listing to be trusted with all of its
-// machines: EC2's listings lag by seconds, rarely by minutes.
-const settled = 10 * time.Minute
 
 // Launch implements reconciler.Cloud: one RunInstances.
 func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine, error) {
@@ -46,9 +40,9 @@ func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine
 		return c.launchedBefore(ctx, batch, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, c.misconfigured(err, batch[0].Shape)
 	}
-	return c.answer(ctx, batch, c.refreshed(ctx, token, out.Instances)), nil
+	return c.answer(batch, c.refreshed(ctx, token, out.Instances)), nil
 }
 
 // checkBatch refuses what no planner should send: a token must mean one thing.
@@ -85,10 +79,7 @@ func (c *Cloud) request(batch []plan.Action) (*sdk.RunInstancesInput, error) {
 			first.Shape.Zone, first.Slot.Deployment)
 	}
 	count := sizeOf(batch)
-	machineTags, volumeTags, err := c.launchTags(batch, count)
-	if err != nil {
-		return nil, err
-	}
+	tags := c.launchTags(first, count)
 	in := &sdk.RunInstancesInput{
 		ClientToken: aws.String(first.Token), MinCount: aws.Int32(1), MaxCount: aws.Int32(int32(count)),
 		ImageId: aws.String(c.opts.AMI), InstanceType: types.InstanceType(first.Shape.InstanceType),
@@ -98,7 +89,7 @@ func (c *Cloud) request(batch []plan.Action) (*sdk.RunInstancesInput, error) {
 		},
 		// A machine that is shut down from inside stops, and can be started again.
 		InstanceInitiatedShutdownBehavior: types.ShutdownBehaviorStop,
-		TagSpecifications:                 []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: machineTags}},
+		TagSpecifications:                 []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: tags}},
 	}
 	if c.opts.UserData != "" {
 		in.UserData = aws.String(base64.StdEncoding.EncodeToString([]byte(c.opts.UserData)))
@@ -108,7 +99,7 @@ func (c *Cloud) request(batch []plan.Action) (*sdk.RunInstancesInput, error) {
 	}
 	if v := first.Shape.Volume; v != nil {
 		in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String(dataDevice), Ebs: volumeRequest(v)}}
-		in.TagSpecifications = append(in.TagSpecifications, types.TagSpecification{ResourceType: types.ResourceTypeVolume, Tags: volumeTags})
+		in.TagSpecifications = append(in.TagSpecifications, types.TagSpecification{ResourceType: types.ResourceTypeVolume, Tags: tags})
 	}
 	return in, nil
 }
@@ -124,15 +115,14 @@ func sizeOf(batch []plan.Action) int {
 }
 
 // launchTags are the tags of all machines and of all volumes of a launch. The root
-// volume gets those of a volume too; it ends with its machine.
-func (c *Cloud) launchTags(batch []plan.Action, count int) (machine, volume []types.Tag, err error) {
-	common := []types.Tag{tag(fleetTag, c.opts.Fleet), tag(tokenTag, batch[0].Token)}
+// volume gets them too; it ends with its machine. A machine alone says whose it is;
+// of several, their indexes do.
+func (c *Cloud) launchTags(first plan.Action, count int) []types.Tag {
+	tags := []types.Tag{tag(fleetTag, c.opts.Fleet), tag(tokenTag, first.Token)}
 	if count == 1 {
-		both := append(common, ownerIn(batch[0]).tags()...)
-		return both, both, nil
+		tags = append(tags, ownerIn(first).tags()...)
 	}
-	owners, err := ownerTags(batch[0].Token, c.memory.asked(batch))
-	return slices.Concat(common, owners), common, err
+	return tags
 }
 
 func volumeRequest(v *plan.VolumeSpec) *types.EbsBlockDevice {
@@ -147,74 +137,4 @@ func volumeRequest(v *plan.VolumeSpec) *types.EbsBlockDevice {
 		ebs.Throughput = aws.Int32(int32(v.MiBps))
 	}
 	return ebs
-}
-
-// refreshed looks at machines again: a repeated launch is answered as the first
-// was, and a fresh one does not name its volumes yet. Where a listing lags, the
-// answer itself stands.
-func (c *Cloud) refreshed(ctx context.Context, token string, made []types.Instance) []types.Instance {
-	seen, err := c.instances(ctx, c.ours(), tagged(tokenTag, token))
-	if err != nil {
-		c.log.Debug("launched machines could not be looked at", "token", token, "err", err)
-	}
-	for i, m := range made {
-		id := aws.ToString(m.InstanceId)
-		if at := slices.IndexFunc(seen, func(m types.Instance) bool { return aws.ToString(m.InstanceId) == id }); at >= 0 {
-			made[i] = seen[at]
-		}
-	}
-	return made
-}
-
-// answer picks the machines that were asked for, in the order of the batch, and
-// labels their volumes.
-func (c *Cloud) answer(ctx context.Context, batch []plan.Action, made []types.Instance) []plan.Machine {
-	var machines []plan.Machine
-	var labels []label
-	for _, a := range batch {
-		at := slices.IndexFunc(made, func(m types.Instance) bool { return int(aws.ToInt32(m.AmiLaunchIndex)) == a.Index })
-		if at < 0 {
-			continue
-		}
-		machines = append(machines, c.machine(made[at]))
-		if l, ok := labelFor(a, made[at]); ok && sizeOf(batch) > 1 {
-			labels = append(labels, l)
-		}
-	}
-	if err := c.label(ctx, labels); err != nil {
-		c.log.Warn("volumes of a launch not labelled yet; the next listing does it", "token", batch[0].Token, "err", err)
-	}
-	return machines
-}
-
-// labelFor is the label of a machine just made, once its volume is known. One that
-// is labelled, or has ended, needs none.
-func labelFor(a plan.Action, i types.Instance) (label, bool) {
-	l := label{resources: []string{aws.ToString(i.InstanceId)}, owner: ownerIn(a)}
-	if _, done := ownerOf(i.Tags); done || hasEnded(i) {
-		return l, false
-	}
-	if a.Shape.Volume != nil {
-		l.resources = append([]string{dataVolumeOf(i)}, l.resources...)
-	}
-	return l, l.resources[0] != ""
-}
-
-// launchedBefore answers a launch whose token AWS knows with other parameters: the
-// options changed since, or only some of its machines are asked for again. What
-// that launch made is listed; the listing has to be old enough to be whole.
-func (c *Cloud) launchedBefore(ctx context.Context, batch []plan.Action, mismatch error) ([]plan.Machine, error) {
-	made, err := c.instances(ctx, c.ours(), tagged(tokenTag, batch[0].Token))
-	if err != nil {
-		return nil, errors.Join(mismatch, err)
-	}
-	machines := c.answer(ctx, batch, made)
-	if len(machines) == len(batch) {
-		return machines, nil
-	}
-	if len(made) > 0 && time.Since(aws.ToTime(made[0].LaunchTime)) > settled {
-		return machines, nil
-	}
-	return nil, fmt.Errorf("token %s was used for another launch, and only %d of its %d machines are listed; looked at again: %w",
-		batch[0].Token, len(machines), len(batch), mismatch)
 }

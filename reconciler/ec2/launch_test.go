@@ -14,8 +14,8 @@ import (
 )
 
 func testCloud() *Cloud {
-	return &Cloud{memory: newMemory(), shortages: newShortages(), opts: Options{Fleet: "acme", AMI: "ami-1", Subnets: map[string]string{"a": "subnet-a"},
-		SecurityGroups: []string{"sg-1"}, InstanceProfile: "machine", UserData: "#!"}}
+	return &Cloud{memory: newMemory(), shortages: newShortages(), opts: Options{Fleet: "acme", AMI: "ami-1", Region: "eu-west-1", AgentPort: defaultAgentPort,
+		Subnets: map[string]string{"a": "subnet-a"}, SecurityGroups: []string{"sg-1"}, InstanceProfile: "machine", UserData: "#!"}}
 }
 
 func batchOf(size int, indexes ...int) []plan.Action {
@@ -70,24 +70,18 @@ func TestRequestIsRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(first, again, cmpopts.IgnoreUnexported(*first, types.BlockDeviceMapping{}, types.EbsBlockDevice{}, types.TagSpecification{},
-		types.Tag{}, types.InstanceMetadataOptionsRequest{}, types.IamInstanceProfileSpecification{})); d != "" {
+	ignore := cmpopts.IgnoreUnexported(*first, types.BlockDeviceMapping{}, types.EbsBlockDevice{}, types.TagSpecification{},
+		types.Tag{}, types.InstanceMetadataOptionsRequest{}, types.IamInstanceProfileSpecification{})
+	if d := cmp.Diff(first, again, ignore); d != "" {
 		t.Errorf("the repeated request differs: %s", d)
 	}
-	// One process repeats a part as the whole; another knows the part alone.
-	c := testCloud()
-	if _, err := c.request(batchOf(2, 0, 1)); err != nil {
+	// Another process that knows a part of the batch alone repeats the whole request.
+	part, err := testCloud().request(batchOf(2, 1))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]*Cloud{"same process": c, "another": testCloud()} {
-		part, err := c.request(batchOf(2, 1))
-		if err != nil || *part.MaxCount != 2 {
-			t.Errorf("%s: a part of the batch asks for %d machines, the batch for 2 (%v)", name, *part.MaxCount, err)
-		}
-		_, listed := ownerByIndex(part.TagSpecifications[0].Tags, 0)
-		if listed != (name == "same process") {
-			t.Errorf("%s: the other part's owner is named: %t", name, listed)
-		}
+	if d := cmp.Diff(first, part, ignore); d != "" {
+		t.Errorf("a part of the batch is another request: %s", d)
 	}
 }
 
@@ -115,42 +109,39 @@ func TestLaunchRefused(t *testing.T) {
 	}
 }
 
-// TestOwnerTags: the largest batch of the planner fits into AWS's limits on tags,
-// and every owner is found again.
-func TestOwnerTags(t *testing.T) {
+// TestLaunchTags: a machine alone says whose it is; of several none does, as all
+// have the same tags.
+func TestLaunchTags(t *testing.T) {
 	t.Parallel()
-	const largest = 200
-	batch := make([]plan.Action, largest)
-	for i := range batch {
-		batch[i] = plan.Action{Token: "token", Index: i, Slot: plan.SlotID{Deployment: fmt.Sprintf("%036d", i), Ordinal: i % 3}}
-	}
-	machine, volume, err := testCloud().launchTags(batch, largest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(machine) > 50 || len(volume) != 2 {
-		t.Errorf("%d tags on a machine, AWS allows 50; %d on a volume", len(machine), len(volume))
-	}
-	for _, tag := range machine {
-		if len(*tag.Value) > 256 {
-			t.Errorf("tag %s has %d characters, AWS allows 256", *tag.Key, len(*tag.Value))
+	for size, want := range map[int]string{1: "deployment-0", 2: "", 200: ""} {
+		in, err := testCloud().request(batchOf(size, 0))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for _, a := range batch {
-		if o, ok := ownerByIndex(machine, a.Index); !ok || o != ownerIn(a) {
-			t.Errorf("index %d is %v's, want %v", a.Index, o, ownerIn(a))
+		for _, s := range in.TagSpecifications {
+			if tagOf(s.Tags, fleetTag) != "acme" || tagOf(s.Tags, tokenTag) != "token" || tagOf(s.Tags, deploymentTag) != want {
+				t.Errorf("of %d machines, a %s has the tags %v", size, s.ResourceType, s.Tags)
+			}
 		}
-	}
-	if _, ok := ownerByIndex(machine, largest); ok {
-		t.Error("an index beyond the batch has an owner")
 	}
 }
 
-func TestParseOwner(t *testing.T) {
+func TestOwnerOf(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]bool{"a/0": true, "a/12": true, "a": false, "/0": false, "a/": false, "a/x": false, "": false, "/": false} {
-		if _, ok := parseOwner(s); ok != want {
-			t.Errorf("%q names an owner: %t", s, ok)
+	for _, c := range []struct {
+		deployment, ordinal string
+		want                owner
+		ok                  bool
+	}{
+		{"a", "0", owner{"a", 0}, true},
+		{"a", "12", owner{"a", 12}, true},
+		{"a", "", owner{"a", 0}, true},
+		{"a", "x", owner{}, false},
+		{"", "0", owner{}, false},
+	} {
+		got, ok := ownerOf([]types.Tag{tag(deploymentTag, c.deployment), tag(ordinalTag, c.ordinal)})
+		if ok != c.ok || got != c.want {
+			t.Errorf("%q and %q name %v, %t", c.deployment, c.ordinal, got, ok)
 		}
 	}
 }

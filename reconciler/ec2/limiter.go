@@ -24,7 +24,7 @@ type Bucket struct {
 // action by itself.
 func Buckets() []Bucket {
 	return []Bucket{
-		{Name: "reads", Actions: []string{"DescribeInstances", "DescribeVolumes"}, Burst: 100, PerSecond: 20},
+		{Name: "reads", Actions: []string{"DescribeInstances", "DescribeVolumes", "DescribeInstanceStatus", "DescribeSnapshots"}, Burst: 100, PerSecond: 20},
 		{Name: "launch requests", Actions: []string{"RunInstances"}, Burst: 5, PerSecond: 2},
 		{Name: "launched instances", Actions: []string{"RunInstances"}, Instances: true, Burst: 1000, PerSecond: 2},
 		{Name: "started instances", Actions: []string{"StartInstances"}, Instances: true, Burst: 1000, PerSecond: 2},
@@ -32,6 +32,7 @@ func Buckets() []Bucket {
 		{Name: "terminate requests", Actions: []string{"TerminateInstances"}, Burst: 100, PerSecond: 5},
 		{Name: "terminated instances", Actions: []string{"TerminateInstances"}, Instances: true, Burst: 1000, PerSecond: 20},
 		{Name: "deleted volumes", Actions: []string{"DeleteVolume"}, Burst: 100, PerSecond: 5},
+		{Name: "snapshots", Actions: []string{"CreateSnapshot", "DeleteSnapshot"}, Burst: 100, PerSecond: 5},
 		{Name: "tags", Actions: []string{"CreateTags"}, Burst: 100, PerSecond: 10},
 		{Name: "other changes", Burst: 50, PerSecond: 5},
 	}
@@ -49,6 +50,7 @@ const (
 // as others use the account too, it gives way: it empties the bucket and halves
 // its refill, which doubles again every half minute. Safe for concurrent use.
 type Limiter struct {
+	limits  []Bucket
 	mu      sync.Mutex
 	buckets map[string][]*bucket // by action
 }
@@ -59,23 +61,67 @@ type bucket struct {
 	since time.Time // of the last change while lowered
 }
 
-// NewLimiter returns a limiter with full buckets.
-func NewLimiter() *Limiter { return &Limiter{buckets: make(map[string][]*bucket)} }
+// NewLimiter returns a limiter with full buckets; without any, they are AWS's.
+func NewLimiter(limits ...Bucket) *Limiter {
+	if len(limits) == 0 {
+		limits = Buckets()
+	}
+	return &Limiter{limits: limits, buckets: make(map[string][]*bucket)}
+}
 
 // Wait waits until the request may go out. Units is how many instances it is
-// about. It fails without waiting when the context ends before that time.
+// about. What would not go out before the context's end fails at once, and leaves
+// the limits to others.
 func (l *Limiter) Wait(ctx context.Context, action string, units int) error {
-	for _, b := range l.of(action) {
-		n := 1
-		if b.Instances {
-			n = units
-		}
-		l.recover(b)
-		if err := b.limit.WaitN(ctx, n); err != nil {
-			return fmt.Errorf("AWS's limit on %s allows no %s yet: %w", b.Name, action, err)
+	now := time.Now()
+	var taken []*rate.Reservation
+	giveBack := func(at time.Time) {
+		for _, r := range taken {
+			r.CancelAt(at)
 		}
 	}
+	var wait time.Duration
+	for _, b := range l.of(action) {
+		l.recover(b)
+		r := b.limit.ReserveN(now, b.cost(units))
+		if !r.OK() {
+			giveBack(now)
+			return fmt.Errorf("AWS's limit on %s allows %d at once, and %s is about %d; ask for fewer at once", b.Name, b.Burst, action, units)
+		}
+		taken = append(taken, r)
+		wait = max(wait, r.DelayFrom(now))
+		if end, ok := ctx.Deadline(); ok && now.Add(wait).After(end) {
+			giveBack(now)
+			return fmt.Errorf("AWS's limit on %s allows no %s before %s", b.Name, action, now.Add(wait).UTC().Format(time.TimeOnly))
+		}
+	}
+	if err := pause(ctx, wait); err != nil {
+		giveBack(time.Now())
+		return err
+	}
 	return nil
+}
+
+// cost is what one request takes of the bucket.
+func (b *bucket) cost(units int) int {
+	if b.Instances {
+		return units
+	}
+	return 1
+}
+
+func pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // Learn takes in how a request ended.
@@ -114,7 +160,7 @@ func (l *Limiter) of(action string) []*bucket {
 		return found
 	}
 	var own, rest []*bucket
-	for _, b := range Buckets() {
+	for _, b := range l.limits {
 		full := &bucket{Bucket: b, limit: rate.NewLimiter(rate.Limit(b.PerSecond), b.Burst)}
 		switch {
 		case slices.Contains(b.Actions, action):

@@ -2,6 +2,8 @@ package ec2
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +100,134 @@ func TestLimiterGivesUpEarly(t *testing.T) {
 		defer cancel()
 		if l.Wait(ctx, "RunInstances", 200) == nil || time.Since(start) > time.Second {
 			t.Error("a launch that has to wait 100 seconds was begun with a minute's time")
+		}
+		for range 3 { // of five requests at once; what was not sent took none, and a second gives two back
+			if l.Wait(ctx, "RunInstances", 200) == nil {
+				t.Error("a launch of 200 was begun")
+			}
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		for range 2 {
+			if err := l.Wait(ctx, "RunInstances", 1); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("launches of one had to wait %s behind one that was never sent", took)
+		}
+		if err := l.Wait(ctx, "RunInstances", 1001); err == nil || !strings.Contains(err.Error(), "fewer at once") {
+			t.Errorf("more than can ever go out at once: %v", err)
+		}
+	})
+}
+
+// TestLimiterEnds: who gives up waiting does not wait.
+func TestLimiterEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimiter()
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 5 {
+			if err := l.Wait(ctx, "RunInstances", 200); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		if err := l.Wait(ctx, "RunInstances", 200); !errors.Is(err, context.Canceled) || time.Since(start) != time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+// TestLaunchRoom: room is told as it is; once it is used up, there is none before
+// enough for a request that is worth it has come back.
+func TestLaunchRoom(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		launches []int
+		want     int
+		wait     time.Duration
+	}{
+		{"nothing launched", nil, 1000, 0},
+		{"some launched", []int{200, 200}, 600, 0},
+		{"nearly all launched", []int{200, 200, 200, 200, 160}, 0, 5 * time.Second}, // 10 more at 2 a second
+		{"just enough left", []int{400, 550}, 50, 0},
+		{"all launched", []int{500, 500}, 0, 25 * time.Second},
+		{"no requests left", []int{1, 1, 1, 1, 1}, 0, 500 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			cloud := testCloud()
+			cloud.limiter = NewLimiter()
+			for _, n := range c.launches {
+				if err := cloud.limiter.Wait(t.Context(), "RunInstances", n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			room, more := cloud.LaunchRoom()
+			wait := time.Duration(0)
+			if !more.IsZero() {
+				wait = time.Until(more)
+			}
+			if room != c.want || wait < c.wait || wait > c.wait+10*time.Millisecond {
+				t.Fatalf("%s: room for %d, more in %s; want %d and %s", c.name, room, wait, c.want, c.wait)
+			}
+			time.Sleep(wait)
+			room, _ = cloud.LaunchRoom()
+			start := time.Now()
+			if err := cloud.limiter.Wait(t.Context(), "RunInstances", room); err != nil || room < worthwhile || time.Since(start) != 0 {
+				t.Errorf("%s: %s later there is room for %d, which waited %s (%v)", c.name, wait, room, time.Since(start), err)
+			}
+		})
+	}
+}
+
+// TestSpare: what can wait takes no more than half of what may go out at once.
+func TestSpare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, taken := NewLimiter(), 0
+		for ; l.Spare("CreateTags"); taken++ {
+			if err := l.Wait(t.Context(), "CreateTags", 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if taken != 51 {
+			t.Errorf("%d requests, want half of 100, and one", taken)
+		}
+		time.Sleep(time.Second)
+		if !l.Spare("CreateTags") {
+			t.Error("nothing to spare a second later")
+		}
+	})
+}
+
+// TestThrottledMinute: a minute of refusals costs few requests, and a minute later
+// it is over.
+func TestThrottledMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, start, sent := NewLimiter(), time.Now(), 0
+		for time.Since(start) < time.Minute {
+			if err := l.Wait(t.Context(), "DescribeInstances", 0); err != nil {
+				t.Fatal(err)
+			}
+			sent++
+			l.Learn("DescribeInstances", answeredWith(Throttled))
+		}
+		if sent > 100 {
+			t.Errorf("%d requests were sent into a minute of throttling, AWS allows 1,300 without it", sent)
+		}
+		ended := time.Now()
+		for range 100 {
+			if err := l.Wait(t.Context(), "DescribeInstances", 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(ended); took > 2*recovery {
+			t.Errorf("a hundred requests after the throttling took %s", took)
 		}
 	})
 }

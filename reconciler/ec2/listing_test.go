@@ -2,14 +2,15 @@ package ec2_test
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -22,24 +23,24 @@ func TestPages(t *testing.T) {
 	for range launches {
 		f.launch(t, batch(1))
 	}
-	small := func(action string, form url.Values) *fault {
-		if action == "DescribeInstances" && form.Has("MaxResults") {
-			form.Set("MaxResults", page)
+	small := func(r mototest.Request) *mototest.Fault {
+		if r.Action == "DescribeInstances" && r.Form.Has("MaxResults") {
+			r.Form.Set("MaxResults", page)
 		}
 		return nil
 	}
-	f.proxy.failing(small)
-	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.count("DescribeInstances") != launches+2 {
-		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.count("DescribeInstances"), launches)
+	f.proxy.Failing(small)
+	if inv := f.whole(t); len(inv.Machines) != launches || f.proxy.Count("DescribeInstances") != launches+2 {
+		t.Errorf("%d machines in %d requests, want %d in two pages", len(inv.Machines), f.proxy.Count("DescribeInstances"), launches)
 	}
-	f.proxy.failing(func(action string, form url.Values) *fault {
+	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
 		switch {
-		case form.Has("NextToken"):
-			return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
-		case action == "DescribeVolumes":
-			return &fault{more: true}
+		case r.Form.Has("NextToken"):
+			return &mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}
+		case r.Action == "DescribeVolumes":
+			return &mototest.Fault{Edit: firstOfTwo(r.Action)}
 		}
-		return small(action, form)
+		return small(r)
 	})
 	inv := f.Observe(t.Context())
 	for what, gap := range map[string]string{"machines": inv.Gaps.Machines, "volumes": inv.Gaps.Volumes} {
@@ -52,21 +53,26 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// firstOfTwo makes an answer the first page of two.
+func firstOfTwo(action string) func(string) string {
+	end := "</" + action + "Response>"
+	return func(answer string) string {
+		return strings.Replace(answer, end, "<nextToken>second</nextToken>"+end, 1)
+	}
+}
+
 // TestOwnerUnderGap: a volume whose owner stands on a machine that cannot be listed
 // is not nobody's.
 func TestOwnerUnderGap(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.proxy.failing(on("CreateTags", fault{status: http.StatusServiceUnavailable, code: "Unavailable"}))
 	f.launch(t, batch(2))
-	f.proxy.failing(func(action string, _ url.Values) *fault {
-		if action != "CreateTags" && action != "DescribeInstances" {
-			return nil
-		}
-		return &fault{status: http.StatusServiceUnavailable, code: "Unavailable"}
-	})
-	inv := f.Observe(t.Context())
-	if inv.Gaps.Machines == "" || !strings.Contains(inv.Gaps.Volumes, "a machine that was not listed") {
+	f.proxy.Failing(mototest.On("DescribeInstances", mototest.Fault{Status: http.StatusServiceUnavailable, Code: "Unavailable"}))
+	if inv := f.Observe(t.Context()); inv.Gaps.Machines == "" || inv.Gaps.Volumes != "" || inv.Volumes[0].Index+inv.Volumes[1].Index != 1 {
+		t.Errorf("%+v, want the volumes told apart by what is known of their machines", inv)
+	}
+	inv := f.open(t, f.name).Observe(t.Context()) // another process knows nothing
+	if inv.Gaps.Machines == "" || !strings.Contains(inv.Gaps.Volumes, "which was not listed") {
 		t.Errorf("gaps %+v, want one of volumes too", inv.Gaps)
 	}
 }
@@ -87,14 +93,54 @@ func TestByHand(t *testing.T) {
 			}
 		}
 	}
-	inv := f.owned(t, actions)
+	inv := f.whole(t)
+	if len(inv.Volumes) != 2 {
+		t.Fatalf("volumes %+v, want two", inv.Volumes)
+	}
 	for _, v := range inv.Volumes {
-		if v.AttachedTo != "" {
-			t.Errorf("volume %s is attached to %s after all", v.ID, v.AttachedTo)
+		if v.AttachedTo != "" || v.Token != actions[0].Token || v.Index != -1 {
+			t.Errorf("%+v, want a free volume that tells its launch alone", v)
 		}
 	}
 	if again := f.launch(t, actions); again[0].State != plan.MachineTerminated || again[0].ID != machines[0].ID {
 		t.Errorf("the launch repeated gave %+v, want machine %s as ended", again[0], machines[0].ID)
+	}
+}
+
+// TestLaunchedByHand: a machine with the fleet's tag that no launch of ours made is
+// told, so that people hear of it. Tools give it a token of their own, or none.
+func TestLaunchedByHand(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	tags := []types.Tag{{Key: aws.String("mainstay:fleet"), Value: aws.String(f.name)}}
+	out, err := f.client.RunInstances(t.Context(), &sdk.RunInstancesInput{ImageId: aws.String(f.ami), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: tags}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := aws.ToString(out.Instances[0].ClientToken)
+	for _, token := range []string{given, ""} {
+		f.proxy.Failing(mototest.On("DescribeInstances", mototest.Fault{Edit: func(s string) string { return strings.ReplaceAll(s, given, token) }}))
+		machines := f.whole(t).Machines
+		if len(machines) != 1 || machines[0].ID != aws.ToString(out.Instances[0].InstanceId) || machines[0].Token != token {
+			t.Errorf("%+v, want the machine made by hand, with token %q", machines, token)
+		}
+	}
+}
+
+// TestTagTakenAway: a machine that somebody takes out of the fleet is not ended by it.
+func TestTagTakenAway(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	machine := f.launch(t, batch(1))[0].ID
+	f.whole(t)
+	if _, err := f.client.DeleteTags(t.Context(), &sdk.DeleteTagsInput{Resources: []string{machine},
+		Tags: []types.Tag{{Key: aws.String("mainstay:fleet")}}}); err != nil {
+		t.Fatal(err)
+	}
+	f.whole(t)
+	if err := f.TerminateMachine(t.Context(), machine); err == nil || !strings.Contains(err.Error(), "fleet's tag") {
+		t.Errorf("terminating it: %v", err)
 	}
 }
 
@@ -131,9 +177,9 @@ func TestRequestsOfALaunch(t *testing.T) {
 	f.launch(t, actions)
 	f.owned(t, actions)
 	f.whole(t)
-	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.counts())
-	for action, most := range map[string]int{"RunInstances": 1, "DescribeInstances": 3, "DescribeVolumes": 2, "CreateTags": deployments, "DeleteTags": 1} {
-		if n := f.proxy.count(action); n > most {
+	t.Logf("requests of 100 deployments launched and listed twice: %s", f.proxy.Counts())
+	for action, most := range map[string]int{"RunInstances": 1, "DescribeInstances": 3, "DescribeVolumes": 2, "CreateTags": 0, "DescribeInstanceStatus": 4} {
+		if n := f.proxy.Count(action); n > most {
 			t.Errorf("%d requests %s, want %d at most", n, action, most)
 		}
 	}

@@ -20,22 +20,24 @@ func (c *Cloud) StartMachine(ctx context.Context, machine string) error {
 }
 
 // TerminateMachine implements reconciler.Cloud. One that is not there is gone
-// already; after a launch, when listings lag, the ledger's slot keeps its place and
-// the stray is reported.
+// already, unless it was seen a moment ago: then the listing lags.
 func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	if err := checkID(instancePattern, "a machine", machine); err != nil {
 		return err
 	}
-	err := c.labelFirst(ctx, machine)
-	if KindOf(err) == NotFound {
-		return nil
-	}
-	if err != nil {
-		return err
+	believed := c.memory.believed(machine)
+	if !c.isOurs(c.memory.listed(machine)) {
+		_, err := c.instance(ctx, machine)
+		if KindOf(err) == NotFound && !believed {
+			return nil
+		}
+		if err != nil && KindOf(err) != NotFound {
+			return err
+		}
 	}
 	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
-	_, err = call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
-	if KindOf(err) == NotFound {
+	_, err := call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
+	if KindOf(err) == NotFound && !believed {
 		return nil
 	}
 	return err

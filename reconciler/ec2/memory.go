@@ -5,72 +5,142 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
-// A memory is what this process knows of its launches. Nothing depends on it for
-// correctness of what is launched; it is there so that a part of a batch that is
-// asked for again is the same request as the whole, and names all owners.
+// A memory is what this process listed last. It saves looks, and bridges listings
+// that lag; nothing depends on it for what is launched or deleted.
 type memory struct {
 	mu       sync.Mutex
-	launches map[string]*launchMemory // by token
-	labelled map[string]bool          // machines of the last listing whose volumes need no label
+	machines map[string]sighting
+	volumes  map[string][]types.Tag
+	begun    map[string]time.Time // snapshots, by deletion
 }
 
-type launchMemory struct {
-	owners map[int]owner
-	asked  time.Time
+// A sighting is a machine as it was listed, or as its launch was answered.
+type sighting struct {
+	machine plan.Machine
+	tags    []types.Tag
+	at      time.Time
+	lost    bool // a whole listing since then did not show it
 }
 
-// forgotten is when a launch is no longer remembered: long after AWS, the planner
-// or a person would repeat it.
-const forgotten = 48 * time.Hour
+func (s sighting) isBelieved(now time.Time) bool {
+	return s.machine.ID != "" && s.machine.State != plan.MachineTerminated && now.Sub(s.at) < lag
+}
+
+// lag is how long a machine that vanishes is believed in. EC2's listings lag by
+// seconds, rarely by minutes, and list machines that ended for an hour: one that is
+// missing sooner is not gone, unless somebody took the fleet's tag away.
+const lag = 10 * time.Minute
 
 func newMemory() *memory {
-	return &memory{launches: make(map[string]*launchMemory), labelled: make(map[string]bool)}
+	return &memory{machines: make(map[string]sighting), volumes: make(map[string][]types.Tag), begun: make(map[string]time.Time)}
 }
 
-// asked notes a launch and returns all owners that were ever asked for with its
-// token.
-func (m *memory) asked(batch []plan.Action) map[int]owner {
+// see takes in machines, of a whole listing or of a part, and returns those that are
+// missing and believed in.
+func (m *memory) see(found []sighting, whole bool) (missing []plan.Machine) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	maps.DeleteFunc(m.launches, func(_ string, l *launchMemory) bool { return now.Sub(l.asked) > forgotten })
-	token := batch[0].Token
-	l := m.launches[token]
-	if l == nil {
-		l = &launchMemory{owners: make(map[int]owner)}
-		m.launches[token] = l
+	here := make(map[string]bool, len(found))
+	for _, s := range found {
+		s.at = now
+		m.machines[s.machine.ID], here[s.machine.ID] = s, true
 	}
-	l.asked = now
-	for _, a := range batch {
-		l.owners[a.Index] = ownerIn(a)
+	for id, s := range m.machines {
+		switch {
+		case here[id]:
+		case s.isBelieved(now):
+			missing = append(missing, s.machine)
+			s.lost = s.lost || whole
+			m.machines[id] = s
+		case whole:
+			delete(m.machines, id)
+		}
 	}
-	return maps.Clone(l.owners)
+	return missing
 }
 
-// owner is who an index of a token was asked for.
-func (m *memory) owner(token string, index int) (owner, bool) {
+// seeVolumes takes in a listing of volumes' tags.
+func (m *memory) seeVolumes(found map[string][]types.Tag, whole bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := m.launches[token]
-	if l == nil {
-		return owner{}, false
+	if whole {
+		clear(m.volumes)
 	}
-	o, ok := l.owners[index]
-	return o, ok
+	maps.Copy(m.volumes, found)
 }
 
-// remember takes in which machines need no label any more.
-func (m *memory) remember(labelled map[string]bool) {
+// tags are those of a machine or volume when it was listed last.
+func (m *memory) tags(id string) (tags []types.Tag, listed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.labelled = labelled
+	if tags, listed = m.volumes[id]; listed {
+		return tags, true
+	}
+	s, listed := m.machines[id]
+	return s.tags, listed
 }
 
-func (m *memory) isLabelled(machine string) bool {
+// listed are the tags of a machine that was there when it was looked for last.
+func (m *memory) listed(machine string) []types.Tag {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.labelled[machine]
+	if s := m.machines[machine]; !s.lost {
+		return s.tags
+	}
+	return nil
+}
+
+// believed tells of a machine that was seen a moment ago, whatever a listing says.
+func (m *memory) believed(machine string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.machines[machine].isBelieved(time.Now())
+}
+
+// tagged takes in tags that were written since.
+func (m *memory) tagged(ids []string, written []types.Tag) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if old, ok := m.volumes[id]; ok {
+			m.volumes[id] = over(old, written)
+		}
+		if s, ok := m.machines[id]; ok {
+			s.tags = over(s.tags, written)
+			m.machines[id] = s
+		}
+	}
+}
+
+// began notes that a deletion's snapshot was begun.
+func (m *memory) began(deletion string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.begun[deletion] = time.Now()
+	maps.DeleteFunc(m.begun, func(_ string, at time.Time) bool { return time.Since(at) >= lag })
+}
+
+// justBegan tells of a snapshot that listings may not show yet.
+func (m *memory) justBegan(deletion string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.begun[deletion]
+	return ok && time.Since(at) < lag
+}
+
+// over are tags with others written over them.
+func over(old, written []types.Tag) []types.Tag {
+	tags := append([]types.Tag(nil), written...)
+	for _, t := range old {
+		if !has(written, *t.Key) {
+			tags = append(tags, t)
+		}
+	}
+	return tags
 }

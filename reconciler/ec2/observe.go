@@ -2,9 +2,6 @@ package ec2
 
 import (
 	"context"
-	"net"
-	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,49 +14,62 @@ import (
 // pageSize is the most that one request lists.
 const pageSize = 1000
 
-// Observe implements reconciler.Cloud. It also labels volumes whose launch was cut
-// off before that.
+// Observe implements reconciler.Cloud.
 func (c *Cloud) Observe(ctx context.Context) plan.Inventory {
 	var instances []types.Instance
 	var volumes []types.Volume
 	var instancesErr, volumesErr error
-	var both sync.WaitGroup
-	both.Go(func() { instances, instancesErr = c.instances(ctx, c.ours()) })
-	both.Go(func() { volumes, volumesErr = c.volumes(ctx, c.ours()) })
-	both.Wait()
+	var troubles map[string]string
+	var all sync.WaitGroup
+	all.Go(func() { instances, instancesErr = c.instances(ctx, c.ours()) })
+	all.Go(func() { volumes, volumesErr = c.volumes(ctx, c.ours()) })
+	all.Go(func() { troubles = c.troubles(ctx) })
+	all.Wait()
 
 	inv := plan.Inventory{Gaps: plan.Gaps{Machines: reason(instancesErr), Volumes: reason(volumesErr)}}
-	byID := make(map[string]types.Instance, len(instances))
-	for _, i := range instances {
-		byID[aws.ToString(i.InstanceId)] = i
-		inv.Machines = append(inv.Machines, c.machine(i))
-	}
-	s := c.survey(byID)
-	for _, v := range volumes {
-		if v, ok := s.volume(v); ok {
-			inv.Volumes = append(inv.Volumes, v)
-		}
-	}
-	if inv.Gaps.Volumes == "" && inv.Gaps.Machines != "" && s.unknown != "" {
-		// Its owner must not be taken for one without a volume.
-		inv.Gaps.Volumes = "whose volume " + s.unknown + " is stands on a machine that was not listed: " + inv.Gaps.Machines
-	}
-	if err := c.settle(ctx, s); err != nil {
-		c.log.Warn("not everything is labelled yet; the next listing does it", "err", err)
-	}
-	if inv.Gaps == (plan.Gaps{}) {
-		c.memory.remember(s.settled)
-	}
+	known := c.takeMachines(&inv, instances, troubles)
+	c.takeVolumes(&inv, volumes, known)
 	return inv
 }
 
-// settle completes the labels of launches, a few with each listing.
-func (c *Cloud) settle(ctx context.Context, s *survey) error {
-	labels := s.labels()
-	if err := c.label(ctx, labels[:min(len(labels), labelsPerLook)]); err != nil {
-		return err
+// takeMachines tells of the instances, and returns all machines that are known.
+func (c *Cloud) takeMachines(inv *plan.Inventory, instances []types.Instance, troubles map[string]string) map[string]plan.Machine {
+	known := make(map[string]plan.Machine, len(instances))
+	found := make([]sighting, len(instances))
+	for n, i := range instances {
+		m := c.machine(i)
+		if m.State == plan.MachineRunning {
+			m.Trouble = troubles[m.ID]
+		}
+		found[n], known[m.ID] = sighting{machine: m, tags: i.Tags}, m
+		inv.Machines = append(inv.Machines, m)
 	}
-	return c.unlist(ctx, s.listed())
+	whole := inv.Gaps.Machines == ""
+	for _, m := range c.memory.see(found, whole) {
+		known[m.ID] = m
+		if whole {
+			c.log.Debug("not listed, and told as seen last: listings lag", "machine", m.ID)
+			inv.Machines = append(inv.Machines, m)
+		}
+	}
+	return known
+}
+
+func (c *Cloud) takeVolumes(inv *plan.Inventory, volumes []types.Volume, known map[string]plan.Machine) {
+	tags := make(map[string][]types.Tag, len(volumes))
+	for _, listed := range volumes {
+		if isRoot(listed) {
+			continue
+		}
+		v := volume(listed, known)
+		tags[v.ID] = listed.Tags
+		inv.Volumes = append(inv.Volumes, v)
+		if inv.Gaps.Volumes == "" && inv.Gaps.Machines != "" && hidden(v, known) {
+			// It must not be taken for one that has no owner.
+			inv.Gaps.Volumes = "whose volume " + v.ID + " is stands on machine " + v.AttachedTo + ", which was not listed: " + inv.Gaps.Machines
+		}
+	}
+	c.memory.seeVolumes(tags, inv.Gaps.Volumes == "")
 }
 
 func reason(err error) string {
@@ -72,85 +82,51 @@ func reason(err error) string {
 // ours is the filter for what carries the fleet's tag.
 func (c *Cloud) ours() types.Filter { return tagged(fleetTag, c.opts.Fleet) }
 
-func tagged(key, value string) types.Filter {
-	return types.Filter{Name: aws.String("tag:" + key), Values: []string{value}}
+func tagged(key, value string) types.Filter { return filter("tag:"+key, value) }
+
+func filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
 }
 
-// instances lists all that pass the filters. With an error, those that were seen.
-func (c *Cloud) instances(ctx context.Context, filters ...types.Filter) ([]types.Instance, error) {
-	var all []types.Instance
-	in := &sdk.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(pageSize)}
+// pages asks for one page after the other. With an error, what was seen before it
+// counts.
+func pages[T any](page func(token *string) (found []T, next *string, err error)) ([]T, error) {
+	var all []T
+	var token *string
 	for {
+		found, next, err := page(token)
+		all = append(all, found...)
+		if err != nil || aws.ToString(next) == "" {
+			return all, err
+		}
+		token = next
+	}
+}
+
+// instances lists all that pass the filters.
+func (c *Cloud) instances(ctx context.Context, filters ...types.Filter) ([]types.Instance, error) {
+	return pages(func(token *string) ([]types.Instance, *string, error) {
+		in := &sdk.DescribeInstancesInput{Filters: filters, MaxResults: aws.Int32(pageSize), NextToken: token}
 		out, err := call(ctx, c, "DescribeInstances", 0, "list machines", c.opts.Client.DescribeInstances, in)
 		if err != nil {
-			return all, err
+			return nil, nil, err
 		}
+		var found []types.Instance
 		for _, r := range out.Reservations {
-			all = append(all, r.Instances...)
+			found = append(found, r.Instances...)
 		}
-		if aws.ToString(out.NextToken) == "" {
-			return all, nil
-		}
-		in.NextToken = out.NextToken
-	}
+		return found, out.NextToken, nil
+	})
 }
 
-// volumes lists all that pass the filter. With an error, those that were seen.
+// volumes lists all that pass the filter.
 func (c *Cloud) volumes(ctx context.Context, filter types.Filter) ([]types.Volume, error) {
-	var all []types.Volume
-	in := &sdk.DescribeVolumesInput{Filters: []types.Filter{filter}, MaxResults: aws.Int32(pageSize)}
-	for {
+	return pages(func(token *string) ([]types.Volume, *string, error) {
+		in := &sdk.DescribeVolumesInput{Filters: []types.Filter{filter}, MaxResults: aws.Int32(pageSize), NextToken: token}
 		out, err := call(ctx, c, "DescribeVolumes", 0, "list volumes", c.opts.Client.DescribeVolumes, in)
 		if err != nil {
-			return all, err
+			return nil, nil, err
 		}
-		all = append(all, out.Volumes...)
-		if aws.ToString(out.NextToken) == "" {
-			return all, nil
-		}
-		in.NextToken = out.NextToken
-	}
-}
-
-// states are EC2's states of an instance as the planner's.
-var states = map[types.InstanceStateName]plan.MachineState{
-	types.InstanceStateNamePending:      plan.MachinePending,
-	types.InstanceStateNameRunning:      plan.MachineRunning,
-	types.InstanceStateNameStopping:     plan.MachineStopping,
-	types.InstanceStateNameStopped:      plan.MachineStopped,
-	types.InstanceStateNameShuttingDown: plan.MachineTerminated,
-	types.InstanceStateNameTerminated:   plan.MachineTerminated,
-}
-
-func (c *Cloud) machine(i types.Instance) plan.Machine {
-	m := plan.Machine{
-		ID: aws.ToString(i.InstanceId), Token: aws.ToString(i.ClientToken), Index: int(aws.ToInt32(i.AmiLaunchIndex)),
-		State: stateOf(i), InstanceType: string(i.InstanceType), Host: aws.ToString(i.PrivateIpAddress),
-		LaunchedAt: aws.ToTime(i.LaunchTime),
-	}
-	if i.Placement != nil {
-		m.Zone = aws.ToString(i.Placement.AvailabilityZone)
-	}
-	if m.Host != "" && m.State == plan.MachineRunning {
-		m.AgentAddress = net.JoinHostPort(m.Host, strconv.Itoa(c.opts.AgentPort))
-	}
-	return m
-}
-
-func stateOf(i types.Instance) plan.MachineState {
-	if i.State == nil || states[i.State.Name] == "" {
-		return plan.MachinePending
-	}
-	return states[i.State.Name]
-}
-
-// dataVolumeOf is the volume an instance was launched with, as far as it is known.
-func dataVolumeOf(i types.Instance) string {
-	at := slices.IndexFunc(i.BlockDeviceMappings, func(m types.InstanceBlockDeviceMapping) bool {
-		return aws.ToString(m.DeviceName) == dataDevice && m.Ebs != nil
+		return out.Volumes, out.NextToken, nil
 	})
-	if at < 0 {
-		return ""
-	}
-	return aws.ToString(i.BlockDeviceMappings[at].Ebs.VolumeId)
 }

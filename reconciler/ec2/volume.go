@@ -2,7 +2,6 @@ package ec2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,14 +12,12 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
-var errAbsent = errors.New("AWS lists none")
-
 // AttachVolume implements reconciler.Cloud.
 func (c *Cloud) AttachVolume(ctx context.Context, volume, machine string) error {
 	if err := checkID(instancePattern, "a machine", machine); err != nil {
 		return err
 	}
-	v, err := c.volume(ctx, volume)
+	v, err := c.lookAt(ctx, volume)
 	if err != nil {
 		return err
 	}
@@ -39,6 +36,9 @@ func (c *Cloud) AttachVolume(ctx context.Context, volume, machine string) error 
 	if c.machine(i).State == plan.MachineTerminated {
 		return fmt.Errorf("machine %s was terminated; volume %s is not attached to it", machine, volume)
 	}
+	if err := c.reprieve(ctx, v); err != nil {
+		return err
+	}
 	in := &sdk.AttachVolumeInput{VolumeId: aws.String(volume), InstanceId: aws.String(machine), Device: aws.String(dataDevice)}
 	_, err = call(ctx, c, "AttachVolume", 0, "attach volume "+volume+" to machine "+machine, c.opts.Client.AttachVolume, in)
 	return err
@@ -47,7 +47,7 @@ func (c *Cloud) AttachVolume(ctx context.Context, volume, machine string) error 
 // DetachVolume implements reconciler.Cloud. It is never forced: a volume that is
 // mounted stays with its machine until that lets go, and is busy meanwhile.
 func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
-	v, err := c.volume(ctx, volume)
+	v, err := c.lookAt(ctx, volume)
 	if err != nil {
 		return err
 	}
@@ -59,11 +59,6 @@ func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
 	if at.State == types.VolumeAttachmentStateBusy {
 		return fmt.Errorf("machine %s still has volume %s mounted; stop its database first: %w", machine, volume, reconciler.ErrConflict)
 	}
-	if _, labelled := ownerOf(v.Tags); !labelled {
-		if err := c.labelFirst(ctx, machine); err != nil {
-			return err
-		}
-	}
 	in := &sdk.DetachVolumeInput{VolumeId: aws.String(volume), InstanceId: aws.String(machine)}
 	_, err = call(ctx, c, "DetachVolume", 0, "detach volume "+volume+" from machine "+machine, c.opts.Client.DetachVolume, in)
 	return err
@@ -72,7 +67,7 @@ func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
 // GrowVolume implements reconciler.Cloud. The file system on it is the agent's to
 // grow.
 func (c *Cloud) GrowVolume(ctx context.Context, volume string, gb int) error {
-	v, err := c.volume(ctx, volume)
+	v, err := c.lookAt(ctx, volume)
 	if err != nil {
 		return err
 	}
@@ -88,46 +83,11 @@ func (c *Cloud) GrowVolume(ctx context.Context, volume string, gb int) error {
 	return err
 }
 
-// DeleteVolume implements reconciler.Cloud. One that is not there is gone already.
-func (c *Cloud) DeleteVolume(ctx context.Context, volume string) error {
-	v, err := c.volume(ctx, volume)
-	if KindOf(err) == NotFound {
-		return nil
+// lookAt looks at one volume of the fleet.
+func (c *Cloud) lookAt(ctx context.Context, id string) (types.Volume, error) {
+	v, err := c.anyVolume(ctx, id)
+	if err == nil && !c.isOurs(v.Tags) {
+		return v, fmt.Errorf("volume %s: %w", id, errForeign)
 	}
-	if err != nil {
-		return err
-	}
-	if at := attachment(v); at != nil {
-		return fmt.Errorf("volume %s is attached to machine %s; terminate the machine or detach the volume first: %w",
-			volume, aws.ToString(at.InstanceId), reconciler.ErrConflict)
-	}
-	in := &sdk.DeleteVolumeInput{VolumeId: aws.String(volume)}
-	_, err = call(ctx, c, "DeleteVolume", 0, "delete volume "+volume, c.opts.Client.DeleteVolume, in)
-	if KindOf(err) == NotFound {
-		return nil
-	}
-	return err
-}
-
-// volume looks at one volume of the fleet.
-func (c *Cloud) volume(ctx context.Context, id string) (types.Volume, error) {
-	if err := checkID(volumePattern, "a volume", id); err != nil {
-		return types.Volume{}, err
-	}
-	doing := "look at volume " + id
-	in := &sdk.DescribeVolumesInput{VolumeIds: []string{id}}
-	out, err := call(ctx, c, "DescribeVolumes", 0, doing, c.opts.Client.DescribeVolumes, in)
-	if err != nil {
-		return types.Volume{}, err
-	}
-	for _, v := range out.Volumes {
-		if aws.ToString(v.VolumeId) != id {
-			continue
-		}
-		if !c.isOurs(v.Tags) {
-			return v, fmt.Errorf("volume %s: %w", id, errForeign)
-		}
-		return v, nil
-	}
-	return types.Volume{}, &Error{Kind: NotFound, Doing: doing, Err: errAbsent}
+	return v, err
 }

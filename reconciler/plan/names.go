@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -100,17 +99,23 @@ func (d *decision) machineByID(id string) *Machine {
 func (d *decision) addresses(name string, ttl int, m *Machine) []Address {
 	var as []Address
 	for _, host := range []string{m.Host, m.IPv6} {
-		ip, err := netip.ParseAddr(host)
-		if err != nil {
-			continue
+		if kind := recordType(host); kind != "" {
+			as = append(as, Address{Name: name, Type: kind, Value: host, TTL: ttl, Deployment: d.entry.Deployment})
 		}
-		kind := "A"
-		if ip.Is6() {
-			kind = "AAAA"
-		}
-		as = append(as, Address{Name: name, Type: kind, Value: host, TTL: ttl, Deployment: d.entry.Deployment})
 	}
 	return as
+}
+
+// recordType is the type of an address's record; empty: it is no address. Clouds
+// give addresses in their usual form, so its letters tell.
+func recordType(host string) string {
+	switch {
+	case strings.Contains(host, ":"):
+		return "AAAA"
+	case host != "" && strings.Trim(host, "0123456789.") == "":
+		return "A"
+	}
+	return ""
 }
 
 // addressChanges are what takes the records that there are to the wanted ones.

@@ -36,7 +36,7 @@ func (t *trial) launch() {
 		t.Error("the machine has no host to reach its database at")
 	}
 	for _, v := range inv.Volumes {
-		if v.AttachedTo == m.ID && (v.Deployment != t.deployment || v.Ordinal != 0 || v.GB != t.Volume.GB) {
+		if v.AttachedTo == m.ID && (!t.has(v) || v.Ordinal != 0 || v.GB != t.Volume.GB) {
 			t.Errorf("observed volume %+v, launched %d GB for %s", v, t.Volume.GB, t.deployment)
 		}
 	}
@@ -221,7 +221,7 @@ func (t *trial) told(doing, id string, err error) {
 func (t *trial) volumes(inv plan.Inventory) int {
 	n := 0
 	for _, v := range inv.Volumes {
-		if v.Deployment == t.deployment {
+		if t.has(v) {
 			n++
 		}
 	}

@@ -48,6 +48,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"identity is one for all and lasting", (*trial).identity},
 		{"a launch is observed with its volume", (*trial).launch},
 		{"a launch of several", (*trial).launchBatch},
+		{"volumes of several are told apart", (*trial).volumesToldApart},
 		{"a replay makes nothing", (*trial).replay},
 		{"a replay after the end makes nothing", (*trial).replayTerminated},
 		{"a replay asking for more makes nothing more", (*trial).replayLarger},
@@ -65,7 +66,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHarness(t)
-			c.test(&trial{T: t, Harness: h, cloud: h.Open(t), deployment: uuid.NewString()})
+			c.test(&trial{T: t, Harness: h, cloud: h.Open(t), deployment: uuid.NewString(), tokens: map[string]bool{}})
 		})
 	}
 }
@@ -76,6 +77,13 @@ type trial struct {
 	Harness
 	cloud      reconciler.Cloud
 	deployment string
+	tokens     map[string]bool // of its launches
+}
+
+// has tells whether a volume is this trial's: a cloud names the deployment, or the
+// launch that made the volume.
+func (t *trial) has(v plan.Volume) bool {
+	return v.Deployment == t.deployment || v.Deployment == "" && t.tokens[v.Token]
 }
 
 // batch are the actions that launch one machine for each index, with a volume
@@ -86,10 +94,11 @@ func (t *trial) batch(token string, withVolume bool, indexes ...int) []plan.Acti
 		volume := t.Volume
 		shape.Volume = &volume
 	}
+	t.tokens[token] = true
 	var actions []plan.Action
 	for _, i := range indexes {
 		actions = append(actions, plan.Action{
-			Kind: plan.LaunchMachine, Deployment: t.deployment, Token: token, Index: i, Shape: shape,
+			Kind: plan.LaunchMachine, Deployment: t.deployment, Token: token, Index: i, Batch: len(indexes), Shape: shape,
 			Slot: plan.SlotID{Deployment: t.deployment, Generation: int64(i + 1)},
 		})
 	}
@@ -121,7 +130,7 @@ func (t *trial) launchOne() (machine, volume string) {
 	machine = t.mustLaunch(t.batch(uuid.NewString(), true, 0))[0].ID
 	t.eventually("the volume is attached", func(inv plan.Inventory) bool {
 		for _, v := range inv.Volumes {
-			if v.Deployment == t.deployment && v.AttachedTo == machine {
+			if t.has(v) && v.AttachedTo == machine {
 				volume = v.ID
 			}
 		}

@@ -28,7 +28,8 @@ type Store interface {
 	// Get returns the value, or an error that is ErrNotFound.
 	Get(ctx context.Context, name string) ([]byte, error)
 	// Create stores the value unless the name has one, and returns the value that
-	// stands afterwards: the caller's, or that of whoever came first.
+	// stands afterwards: the caller's, or that of whoever came first. A value has 1
+	// to 65,536 bytes.
 	Create(ctx context.Context, name string, value []byte) ([]byte, error)
 }
 
@@ -36,12 +37,30 @@ type Store interface {
 // secret manager would read differently.
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*$`)
 
-// maxName keeps every store's limits: 255 bytes is the shortest one (a file name).
-const maxName = 255
+const (
+	// maxName keeps every store's limits: 255 bytes is the shortest one (a file name).
+	maxName = 255
+	// maxValue is what AWS Secrets Manager takes. Every store refuses more, so that a
+	// fleet that runs on one of them runs on the others.
+	maxValue = 65536
+)
 
-func checkName(name string) error {
+// CheckName is for stores: it refuses a name that one of them cannot hold.
+func CheckName(name string) error {
 	if len(name) > maxName || !namePattern.MatchString(name) {
 		return fmt.Errorf("secret name %q is not valid: use lower-case letters, digits, '.', '_' and '-' in parts joined by '/', at most %d characters", name, maxName)
+	}
+	return nil
+}
+
+// CheckNew is for stores: it refuses what cannot be created. An empty value is
+// never meant: it would be a database without a password.
+func CheckNew(name string, value []byte) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if len(value) == 0 || len(value) > maxValue {
+		return fmt.Errorf("secret %s cannot have %d bytes: a value has 1 to %d", name, len(value), maxValue)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (a *Agents) Deploy(ctx context.Context, id string, o plan.Order) error {
 			return fmt.Errorf("agent %s has no volume", id)
 		}
 		g.Generation, g.Order, g.Database, g.DatabaseVersion = o.Generation, &o, plan.DatabaseServing, o.DoltVersion
-		g.Host, g.Port = id, 3306
+		g.Host, g.Port = a.world.machine(id).Host, 3306
 		return nil
 	})
 }

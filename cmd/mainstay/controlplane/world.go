@@ -14,8 +14,11 @@ import (
 
 // A World is what a control plane works in beside its hub. What it has not is nil.
 type World struct {
-	Cloud        reconciler.Cloud
-	Tokens       agentclient.Tokens // how a fresh machine proves which one it is
+	Cloud reconciler.Cloud
+	// Tokens or the Attestor tell how a fresh machine proves which one it is.
+	Tokens       agentclient.Tokens
+	Attestor     agentclient.Attestor
+	Bundles      agentclient.Bundles // the authority's certificates with their keys
 	Names        reconciler.Names
 	Certificates reconciler.Certificates
 	Authority    string // directory of the public authority

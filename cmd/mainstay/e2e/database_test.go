@@ -29,7 +29,7 @@ func (f *fleet) open(name string) *sql.DB {
 }
 
 // dial connects as a MySQL client of a person does: with what mainstay connect
-// --print says, over TLS, the server verified.
+// --print and --password say, over TLS, the server verified.
 func (f *fleet) dial(name string) (*sql.DB, error) {
 	f.t.Helper()
 	stdout, stderr, code := run(f.t, "connect", name, "--print", "-o", "json", "--dir", f.dir)
@@ -39,13 +39,16 @@ func (f *fleet) dial(name string) (*sql.DB, error) {
 	var at struct {
 		Host, User, Database, CA string
 		Port                     int
-		PasswordFile             string `json:"password_file"`
 	}
 	if err := json.Unmarshal([]byte(stdout), &at); err != nil {
 		return nil, err
 	}
+	password, stderr, code := run(f.t, "connect", name, "--password", "--dir", f.dir)
+	if code != 0 {
+		return nil, errors.New(stderr)
+	}
 	c := mysql.NewConfig()
-	c.User, c.DBName, c.Passwd = at.User, at.Database, strings.TrimSpace(readFile(f.t, at.PasswordFile))
+	c.User, c.DBName, c.Passwd = at.User, at.Database, strings.TrimSpace(password)
 	c.Net, c.Addr = "tcp", net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 	c.Timeout = 5 * time.Second // loopback: longer is never
 	c.Logger = &mysql.NopLogger{}

@@ -314,11 +314,11 @@ func (f *fleet) hub() home.Run {
 
 func (f *fleet) hubPassword() string {
 	f.t.Helper()
-	data, err := os.ReadFile(f.hub().PasswordFile)
-	if err != nil {
-		f.t.Fatal(err)
+	stdout, stderr, code := run(f.t, "connect", "hub", "--password", "--dir", f.dir)
+	if code != 0 {
+		f.t.Fatal(stderr)
 	}
-	return strings.TrimSpace(string(data))
+	return strings.TrimSpace(stdout)
 }
 
 // doltIn runs the dolt CLI in a directory, as somebody who may use the hub.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 )
 
 // TestTwoControlPlanes is scenario 6: a second one on the same hub and cloud. No
@@ -71,6 +73,14 @@ func (f *fleet) serve(name string) *daemon {
 	hub := f.hub()
 	dir := filepath.Join(f.dir, "..", name)
 	config := filepath.Join(f.t.TempDir(), "mainstay.yaml")
+	passwordFile := filepath.Join(filepath.Dir(config), "hub.password")
+	if err := os.WriteFile(passwordFile, []byte(f.hubPassword()), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	of, err := home.At(f.dir)
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	content := fmt.Sprintf(`hub:
   url: %s
   user: %s
@@ -82,7 +92,7 @@ cloud:
 secrets:
   dir: %s
 log_level: debug
-`, hub.Hub, hub.User, hub.PasswordFile, dir, hub.Cloud, hub.Secrets)
+`, hub.Hub, hub.User, passwordFile, dir, of.Cloud(), of.Secrets())
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		f.t.Fatal(err)
 	}

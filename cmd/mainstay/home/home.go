@@ -52,6 +52,9 @@ func (h Home) Clients() string { return filepath.Join(h.root, "clients") }
 // Secrets is the secret store's directory.
 func (h Home) Secrets() string { return filepath.Join(h.root, "secrets") }
 
+// SecretsKey is what the secret store is encrypted with.
+func (h Home) SecretsKey() string { return h.Secrets() + ".key" }
+
 // CA is where clients find the fleet's certificate authority. It is public.
 func (h Home) CA() string { return filepath.Join(h.root, "ca.pem") }
 

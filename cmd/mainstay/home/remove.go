@@ -15,7 +15,7 @@ import (
 // goes last, so that a removal which was cut short can be repeated.
 func (h Home) Remove() error {
 	for _, path := range []string{
-		h.Hub(), h.Cloud(), h.Clone(), h.Clients(), h.Secrets(), h.CA(), h.Log(), h.Log() + ".old",
+		h.Hub(), h.Cloud(), h.Clone(), h.Clients(), h.Secrets(), h.SecretsKey(), h.CA(), h.Log(), h.Log() + ".old",
 		filepath.Join(h.root, "run.json"), filepath.Join(h.root, "holder"), h.lockFile(),
 	} {
 		if err := removeAll(path); err != nil {

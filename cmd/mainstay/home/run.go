@@ -12,13 +12,13 @@ import (
 // A Run is what a control plane tells the other commands about itself.
 type Run struct {
 	PID          int    `json:"pid"`
-	Hub          string `json:"hub"`            // URL of the fleet's repository
-	User         string `json:"user,omitempty"` // of the hub; empty: none is asked for
-	PasswordFile string `json:"password_file,omitempty"`
-	SQLPort      int    `json:"sql_port,omitempty"` // of the embedded hub
-	HTTP         string `json:"http"`               // metrics, health and wake
-	Secrets      string `json:"secrets"`            // the secret store's directory
-	Cloud        string `json:"cloud"`              // the local cloud's directory
+	Hub          string `json:"hub"`                     // URL of the fleet's repository
+	User         string `json:"user,omitempty"`          // of the hub; empty: none is asked for
+	PasswordFile string `json:"password_file,omitempty"` // of a hub that is run elsewhere; the embedded one's is a secret
+	SQLPort      int    `json:"sql_port,omitempty"`      // of the embedded hub
+	HTTP         string `json:"http"`                    // metrics, health and wake
+	Config       string `json:"config,omitempty"`        // of mainstay serve: says where secrets are
+	Secrets      string `json:"secrets,omitempty"`       // of mainstay up: the secret store's directory
 }
 
 // WriteRun states where the control plane is to be found. It stays when the

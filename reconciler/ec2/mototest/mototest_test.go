@@ -1,0 +1,135 @@
+package mototest_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+)
+
+// echo stands behind the proxy: it answers with what it was asked, numbered.
+func echo(t *testing.T) (proxy *mototest.Proxy, asked func() []string) {
+	t.Helper()
+	var bodies []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, string(body))
+		_, _ = w.Write(append([]byte("<id>i-1</id>"), body...))
+	}))
+	t.Cleanup(server.Close)
+	return mototest.New(t, server.URL), func() []string { return bodies }
+}
+
+type request struct{ method, path, service, kind, target, body string }
+
+func (r request) send(t *testing.T, p *mototest.Proxy) (int, string) {
+	t.Helper()
+	q, err := http.NewRequestWithContext(t.Context(), r.method, p.URL+r.path, strings.NewReader(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/"+r.service+"/aws4_request, SignedHeaders=host")
+	q.Header.Set("Content-Type", r.kind)
+	if r.target != "" {
+		q.Header.Set("X-Amz-Target", r.target)
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+func form(body string) request {
+	return request{http.MethodPost, "/", "ec2", "application/x-www-form-urlencoded", "", body}
+}
+
+// TestServices: requests of every protocol pass unchanged, are counted under their
+// names, and are refused in their words.
+func TestServices(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		request
+		want    string
+		refusal string
+	}{
+		{form("Action=DescribeSubnets&Version=1"), "ec2 DescribeSubnets", "<Code>No</Code>"},
+		{request{"POST", "/", "sts", "application/x-www-form-urlencoded", "", "Action=GetCallerIdentity"}, "sts GetCallerIdentity", "<ErrorResponse>"},
+		{request{"POST", "/", "secretsmanager", "application/x-amz-json-1.1", "secretsmanager.GetSecretValue", "{}"}, "secretsmanager GetSecretValue", `"__type":"No"`},
+		{request{"GET", "/2013-04-01/hostedzone/Z1/rrset?type=A", "route53", "", "", ""}, "route53 ListResourceRecordSets", "<Code>No</Code>"},
+		{request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", "<x/>"}, "route53 ChangeResourceRecordSets", "<Code>No</Code>"},
+		{request{"POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring", "application/cbor", "", "\xa0"}, "monitoring PutMetricData", ""},
+		{request{"PUT", "/bucket/key", "s3", "", "", "x"}, "s3 PUT /bucket/key", "<Code>No</Code>"},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			t.Parallel()
+			p, asked := echo(t)
+			if status, _ := c.send(t, p); status != http.StatusOK || asked()[0] != c.body {
+				t.Errorf("status %d, and %q reached moto, want %q", status, asked()[0], c.body)
+			}
+			if p.Requests()[c.want] != 1 {
+				t.Errorf("counted %v, want %s", p.Requests(), c.want)
+			}
+			_, action, _ := strings.Cut(c.want, " ")
+			p.Failing(mototest.On(action, mototest.Fault{Status: http.StatusForbidden, Code: "No"}))
+			if status, body := c.send(t, p); status != http.StatusForbidden || !strings.Contains(body, c.refusal) || len(asked()) != 1 {
+				t.Errorf("refused with status %d, %q, after %d requests that reached moto", status, body, len(asked()))
+			}
+		})
+	}
+}
+
+// TestLaunch: a token launches once, as many machines as it may, and only as one request.
+func TestLaunch(t *testing.T) {
+	t.Parallel()
+	p, asked := echo(t)
+	launch := form("Action=RunInstances&ClientToken=a&MaxCount=3&MinCount=1")
+	_, first := launch.send(t, p)
+	_, again := launch.send(t, p)
+	if len(asked()) != 1 || !strings.Contains(asked()[0], "MinCount=3") || first != again {
+		t.Errorf("moto was asked %v, and answered %q and %q", asked(), first, again)
+	}
+	other := form("Action=RunInstances&ClientToken=a&MaxCount=2&MinCount=1")
+	if status, body := other.send(t, p); status != http.StatusBadRequest || !strings.Contains(body, "IdempotentParameterMismatch") {
+		t.Errorf("the token with other parameters: status %d, %q", status, body)
+	}
+	p.Failing(mototest.On("RunInstances", mototest.Fault{Only: 2, Status: http.StatusInternalServerError, Code: "InternalError", After: true}))
+	lost := form("Action=RunInstances&ClientToken=b&MaxCount=3&MinCount=1")
+	if status, _ := lost.send(t, p); status != http.StatusInternalServerError || !strings.Contains(asked()[1], "MaxCount=2") {
+		t.Errorf("status %d; moto was asked %q, want 2 machines and a lost answer", status, asked()[1])
+	}
+}
+
+// TestLag: a listing that lags tells what it told last.
+func TestLag(t *testing.T) {
+	t.Parallel()
+	p, asked := echo(t)
+	all := form("Action=DescribeInstances&MaxResults=1000")
+	_, before := all.send(t, p)
+	end := p.Lag("DescribeInstances")
+	if _, now := all.send(t, p); now != before || len(asked()) != 1 {
+		t.Errorf("listed %q, want %q", now, before)
+	}
+	if _, body := form("Action=DescribeInstances&Filter.1.Name=x").send(t, p); strings.Contains(body, "i-1") {
+		t.Errorf("what was not listed yet is listed: %q", body)
+	}
+	if _, body := form("Action=DescribeInstances&InstanceId.1=i-2").send(t, p); !strings.Contains(body, "InvalidInstanceID.NotFound") {
+		t.Errorf("an id that was not listed yet is found: %q", body)
+	}
+	if status, _ := form("Action=DescribeInstances&InstanceId.1=i-1").send(t, p); status != http.StatusOK {
+		t.Errorf("an id that was listed before is not found: status %d", status)
+	}
+	end()
+	all.send(t, p)
+	if len(asked()) != 3 {
+		t.Errorf("%d requests reached moto, want 3", len(asked()))
+	}
+}
