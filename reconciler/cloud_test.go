@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,6 +33,8 @@ type cloudBench struct {
 	loop      *reconciler.Reconciler
 	wire      func(*cloudBench) // called inside the time of the story; nil: nothing is
 	api       *ec2sim.API       // where the world is behind EC2's API
+	witness   *witness          // where faults are tried
+	end       func()            // stops the control plane
 }
 
 // sql changes main and says so: in stories of weeks the hub is not asked each second.
@@ -82,18 +85,25 @@ func (c *cloudBench) play(story func(*cloudBench)) {
 		if c.wire != nil {
 			c.wire(&inside)
 		}
-		inside.loop = reconciler.New(inside.cfg)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- inside.loop.Run(ctx) }()
+		inside.loop, inside.end = inside.begin(inside.cfg)
 		defer inside.close() // the engine's channels belong to the time they were made in
-		defer func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}()
+		defer func() { inside.end() }()
 		story(&inside)
+	})
+}
+
+// begin starts a control plane, which end stops.
+func (c *cloudBench) begin(cfg reconciler.Config) (loop *reconciler.Reconciler, end func()) {
+	c.Helper()
+	loop = reconciler.New(cfg)
+	ctx, cancel := context.WithCancel(c.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- loop.Run(ctx) }()
+	return loop, sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			c.Error(err)
+		}
 	})
 }
 

@@ -466,7 +466,7 @@ func TestTwoControlPlanes(t *testing.T) {
 // A dying is a store whose process ends at its n-th publication: before it
 // reaches the hub, or after, with the answer never read.
 type dying struct {
-	repostore.Store
+	reconciler.Store
 	left  *int
 	after bool
 	die   func()
