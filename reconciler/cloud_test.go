@@ -3,12 +3,13 @@ package reconciler_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/reconciler"
@@ -277,11 +278,27 @@ func TestManyStraysAreLeftAlone(t *testing.T) {
 	})
 }
 
+// When the branch status was lost, a fleet that serves is on no record.
+func TestALostRecordEndsNoMachine(t *testing.T) {
+	c := newCloudBench(t)
+	c.cfg.Grace = reconciler.Grace{Machines: time.Hour, Volumes: time.Hour}
+	c.launchStrays(1)
+	c.play(func(c *cloudBench) {
+		c.sql("INSERT INTO deployments (name) VALUES ('orders')")
+		c.until("it is told that the record was likely lost", func(s *ledger.State) bool { return strings.Contains(condition(s, "", "Strays"), "likely lost") })
+		c.launchStrays(1)
+		time.Sleep(3 * time.Hour)
+		if n, v := len(c.world.Live()), len(c.world.Volumes()); n != 2 || v != 2 {
+			c.Errorf("%d machines and %d volumes are left, want orders and what was there before it", n, v)
+		}
+	})
+}
+
 // launchStrays makes machines with the fleet's mark that no ledger knows.
 func (c *cloudBench) launchStrays(n int) (ids []string) {
 	c.Helper()
-	for i := range n {
-		ms, err := c.world.Launch(c.Context(), []plan.Action{{Token: fmt.Sprintf("somebody-%d", i), Shape: plan.Shape{
+	for range n {
+		ms, err := c.world.Launch(c.Context(), []plan.Action{{Token: "somebody-" + uuid.NewString(), Shape: plan.Shape{
 			Zone: "local", InstanceType: "t3.small", Volume: &plan.VolumeSpec{Type: "gp3", GB: 10}}}})
 		if err != nil {
 			c.Fatal(err)
