@@ -45,9 +45,12 @@ func (c *cloudBench) sql(statements string) {
 	c.loop.Wake()
 }
 
+// newCloudBench is not for tests side by side: the engine has locks that all of its
+// repositories share, and whoever waits for one in virtual time must not be woken
+// from outside.
 func newCloudBench(t *testing.T) *cloudBench {
 	t.Helper()
-	b := newBench(t)
+	b := newBenchAlone(t)
 	c := &cloudBench{bench: b, clone: repostore.Store{Repo: b.clone("one")}, names: sim.NewNames(domain)}
 	c.cfg = reconciler.Config{Store: c.clone, Cloud: b.world, Check: ci.Check, Missing: missing, Holder: "one",
 		Names: c.names, Authority: "https://acme.example/directory",
