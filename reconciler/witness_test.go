@@ -162,3 +162,15 @@ func (w *witness) mostReplacing() int {
 	defer w.mu.Unlock()
 	return w.replacing
 }
+
+// owner is the deployment whose data a volume holds.
+func (w *witness) owner(volume string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for deployment, id := range w.data {
+		if id == volume {
+			return deployment
+		}
+	}
+	return ""
+}

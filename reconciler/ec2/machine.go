@@ -25,6 +25,9 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	if err := checkID(instancePattern, "a machine", machine); err != nil {
 		return err
 	}
+	if c.memory.hasEnded(machine) {
+		return nil // the loop asks until a listing shows it
+	}
 	believed := c.memory.believed(machine)
 	if !c.isOurs(c.memory.listed(machine)) {
 		_, err := c.instance(ctx, machine)
@@ -37,6 +40,9 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	}
 	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
 	_, err := call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
+	if err == nil {
+		c.memory.end(machine)
+	}
 	if KindOf(err) == NotFound && !believed {
 		return nil
 	}

@@ -17,6 +17,7 @@ type memory struct {
 	machines map[string]sighting
 	volumes  map[string][]types.Tag
 	begun    map[string]time.Time // snapshots, by deletion
+	ended    map[string]time.Time // machines that AWS said it terminates
 }
 
 // A sighting is a machine as it was listed, or as its launch was answered.
@@ -37,7 +38,7 @@ func (s sighting) isBelieved(now time.Time) bool {
 const lag = 10 * time.Minute
 
 func newMemory() *memory {
-	return &memory{machines: make(map[string]sighting), volumes: make(map[string][]types.Tag), begun: make(map[string]time.Time)}
+	return &memory{machines: make(map[string]sighting), volumes: make(map[string][]types.Tag), begun: make(map[string]time.Time), ended: make(map[string]time.Time)}
 }
 
 // see takes in machines, of a whole listing or of a part, and returns those that are
@@ -84,6 +85,22 @@ func (m *memory) tags(id string) (tags []types.Tag, listed bool) {
 	}
 	s, listed := m.machines[id]
 	return s.tags, listed
+}
+
+// end notes that AWS terminates a machine, which is for good whatever a listing that
+// lags says.
+func (m *memory) end(machine string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended[machine] = time.Now()
+	maps.DeleteFunc(m.ended, func(_ string, at time.Time) bool { return time.Since(at) >= lag })
+}
+
+func (m *memory) hasEnded(machine string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, ended := m.ended[machine]
+	return ended
 }
 
 // listed are the tags of a machine that was there when it was looked for last.

@@ -38,6 +38,9 @@ func (c *Cloud) takeMachines(inv *plan.Inventory, instances []types.Instance, tr
 	found := make([]sighting, len(instances))
 	for n, i := range instances {
 		m := c.machine(i)
+		if c.memory.hasEnded(m.ID) {
+			m.State, m.AgentAddress = plan.MachineTerminated, ""
+		}
 		if m.State == plan.MachineRunning {
 			m.Trouble = troubles[m.ID]
 		}

@@ -203,6 +203,7 @@ var cases = []struct {
 	{"type", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }))},
 	{"type/machines-gap", running(row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"move/old-serves", running(moving)},
+	{"move/old-ending", running(moving, func(in *plan.Input) { in.Machines[0].State = plan.MachineTerminated })},
 	{"move/old-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
 	{"move/old-not-enrolled", running(moving, agent("m-1", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
 	{"move/new-not-enrolled", running(moving, agent("m-2", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
@@ -240,6 +241,10 @@ var cases = []struct {
 	{"delete/retained", running(deleted, gone)},
 	{"delete/serving-under-gap", running(deleted, func(in *plan.Input) { in.Gaps.Machines = "page 2: timeout" })},
 	{"delete/serving-under-volumes-gap", running(deleted, func(in *plan.Input) { in.Gaps.Volumes = "page 2: timeout" })},
+	{"delete/unsettled-launch", running(deleted, unlaunched)},
+	{"delete/unsettled-launch-long-ago", running(deleted, unlaunched, func(in *plan.Input) {
+		in.Entry.Slots[0].ClaimedAt = now.Add(-25 * time.Hour)
+	})},
 	{"delete/volume-not-listed-yet", running(deleted, gone, func(in *plan.Input) {
 		in.Volumes, in.Entry.DeletedAt = nil, now.Add(-10*time.Second)
 	})},

@@ -57,7 +57,7 @@ func (d *decision) remove() {
 	case v == nil && d.entry.VolumeID != "" && d.in.Now.Before(d.entry.DeletedAt.Add(listingLag)):
 		d.recheckAt(d.entry.DeletedAt.Add(listingLag)) // it may only not be listed yet
 	case v == nil && len(d.volumes()) == 0:
-		d.forget = d.noMachines()
+		d.forget = d.noMachines() && !d.unsettled()
 	case v == nil:
 		d.waitf("%d volumes claim to be its data and none is the one on record; none is deleted", len(d.volumes()))
 	case d.in.Now.Before(d.entry.DeleteAfter):
@@ -70,6 +70,18 @@ func (d *decision) remove() {
 		// From here on its absence is our doing: a row that comes back begins empty.
 		d.entry.VolumeID = ""
 	}
+}
+
+// unsettled says whether a launch that was given up may still come about. Until then
+// its slot is remembered: were it claimed anew, there could be two machines for it.
+func (d *decision) unsettled() bool {
+	for _, s := range d.entry.Slots {
+		if until := s.ClaimedAt.Add(voidKept); s.MachineID == "" && s.Token != "" && d.in.Now.Before(until) {
+			d.recheckAt(until)
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decision) noMachines() bool {

@@ -69,6 +69,10 @@ func (d *decision) volumeSeen() bool {
 func (d *decision) release(v *Volume, cur *Slot) {
 	from := v.AttachedTo
 	m := d.olderByID(from)
+	if ending := d.machineByID(from); m == nil && ending != nil {
+		d.waitf("machine %s is ending and still has volume %s", from, v.ID)
+		return
+	}
 	if m == nil {
 		d.waitf("volume %s is attached to machine %s, which is not this deployment's; detach it by hand", v.ID, from)
 		return
