@@ -74,8 +74,14 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%s adopted it too: %v", who, err)
 		}
 	}
-	if again := candidate(t, f.Cloud, machine); !strings.Contains(again.Problem, f.name) {
+	if again := candidate(t, f.Cloud, machine); again.Problem != "" || again.Deployment != deployment {
 		t.Errorf("the adopted candidate is %+v", again)
+	}
+	if theirs := candidate(t, f.open(t, "another"), machine); !strings.Contains(theirs.Problem, f.name) || theirs.Deployment != "" {
+		t.Errorf("to another fleet it is %+v", theirs)
+	}
+	if !inv.Volumes[0].ByHand {
+		t.Error("the volume is not told as made by hand, and would be removed with strays")
 	}
 }
 
