@@ -26,7 +26,7 @@ const (
 	Lacking  State = "lacking"  // something has to be mended first: see Lacks
 	Ready    State = "ready"    // to be proposed
 	Proposed State = "proposed" // its row is on the branch
-	Known    State = "known"    // its row was there before
+	Known    State = "known"    // its row is somewhere else already
 )
 
 // A Machine is a machine that people run, with the row that would take it over.
@@ -118,21 +118,24 @@ func Changes(machines []Machine) []specs.RowChange {
 	return changes
 }
 
-// Judge tells which machines have a row in base already, and what the checks of the
-// fleet would say of the others' rows.
-func Judge(base *specs.Snapshot, machines []Machine) {
+// Find tells which of the machines that are ready have a row in a snapshot already.
+func Find(in *specs.Snapshot, machines []Machine, state State, where string) {
 	for i := range machines {
 		m := &machines[i]
-		if m.State != Ready {
+		row := in.Deployments[m.Deployment]
+		if m.State != Ready || row == nil {
 			continue
 		}
-		if row := base.Deployments[m.Deployment]; row != nil {
-			m.State = Known
-			if row.Name != m.Name {
-				m.Notes = append(m.Notes, fmt.Sprintf("its row is called %s", row.Name))
-			}
+		note := fmt.Sprintf("it has a row on %s", where)
+		if row.Name != m.Name {
+			note += ", called " + row.Name
 		}
+		m.State, m.Notes = state, append(m.Notes, note)
 	}
+}
+
+// Judge tells what the checks of the fleet would say of the rows that are to come.
+func Judge(base *specs.Snapshot, machines []Machine) {
 	findings := ci.Check(base, Changes(machines))
 	for i := range machines {
 		if m := &machines[i]; m.State == Ready {

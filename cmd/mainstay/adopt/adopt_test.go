@@ -77,6 +77,7 @@ func TestMachines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			machines := Machines(c.in, ids())
+			Find(base(), machines, Known, "main")
 			Judge(base(), machines)
 			m := machines[0]
 			if m.State != c.state || (m.State == Lacking) != (len(m.Lacks) > 0) {

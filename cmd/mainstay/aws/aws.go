@@ -105,6 +105,15 @@ func (a *Account) Cloud(ca []byte) (*ec2.Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the user data of machines: %w", err)
 	}
+	return a.cloud(user)
+}
+
+// Existing is the cloud on EC2 for what is there: machines that it launched would
+// know nobody.
+func (a *Account) Existing() (*ec2.Cloud, error) { return a.cloud("") }
+
+func (a *Account) cloud(user string) (*ec2.Cloud, error) {
+	c := a.config.Cloud.EC2
 	return ec2.New(ec2.Options{
 		Client: sdkec2.NewFromConfig(a.sdk), Accounts: sts.NewFromConfig(a.sdk), Region: c.Region, Fleet: c.Fleet, AMI: c.AMI,
 		Subnets: c.Subnets, SecurityGroups: c.SecurityGroups, InstanceProfile: c.InstanceProfile, UserData: user,
