@@ -175,6 +175,9 @@ func TestVolumeThatIsNotOurs(t *testing.T) {
 		t.Fatalf("deploy: %v", err)
 	}
 
+	t.Log("a machine that moves on is not kept by it")
+	r.stopDatabase(1)
+
 	t.Log("handed over, it is used")
 	if out, err := exec.CommandContext(limited(t), "e2label", device.Path, disk.Label).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

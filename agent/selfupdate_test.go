@@ -47,6 +47,35 @@ func (r *rig) update(req *agentpb.UpdateRequest) {
 	}
 }
 
+// TestGuard is what systemd's unit does before each start.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	dir, former := t.TempDir(), programOf(t, "v1")
+	if err := os.Rename(former, former+".previous"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(former, []byte("broken"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("broken"))
+	note := `{"version":"v2","sha256":"x","program":"` + hex.EncodeToString(sum[:]) + `","from":"v1","starts":1}`
+	if err := os.WriteFile(filepath.Join(dir, "update.json"), []byte(note), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if data, err := os.ReadFile(former); err != nil || string(data) != "broken" {
+			t.Fatalf("taken back after %d starts: %v", i+1, err)
+		}
+		if out, err := exec.CommandContext(limited(t), former+".previous", "guard", "--dir", dir).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	out, err := exec.CommandContext(limited(t), former, "--version").Output()
+	if err != nil || string(out) != "mainstay-agent v1\n" {
+		t.Fatalf("%q, %v", out, err)
+	}
+}
+
 // TestSelfUpdate is the whole of it: the real agent under the real machine, a real
 // database, and a client that keeps its connection.
 func TestSelfUpdate(t *testing.T) {

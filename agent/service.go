@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"github.com/mainstaydb/mainstay/agent/disk"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -89,10 +90,15 @@ func (s *service) forget(ctx context.Context, generation int64) error {
 		s.volumes.attachNow()
 		return s.orders.forget(generation)
 	}
-	if generation > s.orders.newest() {
-		return s.data.take(ctx, store)
+	if generation <= s.orders.newest() {
+		return store()
 	}
-	return store()
+	err := s.data.take(ctx, store)
+	var unusable *disk.Problem
+	if errors.As(err, &unusable) {
+		return store() // no database can run on it, so the stop need not be kept there
+	}
+	return err
 }
 
 // Status implements agentpb.AgentServer.

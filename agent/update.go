@@ -24,8 +24,9 @@ const (
 	// updateLimit bounds one update. Control planes give up far earlier and ask
 	// again; what was fetched meanwhile is kept.
 	updateLimit = 15 * time.Minute
-	// proveEvery spaces the agent's tries to reach itself.
-	proveEvery = 200 * time.Millisecond
+	// proveEvery spaces the agent's tries to reach itself: it listens already, so the
+	// first nearly always does.
+	proveEvery = time.Second
 )
 
 // updates replaces the agent's program, one release at a time. An update goes on
@@ -140,23 +141,31 @@ func (u *updates) outcome() error {
 // prove ends this program's trial once it serves: once whoever connects is shown
 // this machine's certificate.
 func (a *Agent) prove(ctx context.Context, address net.Addr) {
+	try(ctx, a.log, "the agent does not serve yet", func() error { return a.reach(ctx, address) })
+	if ctx.Err() == nil && a.config.Ready != nil {
+		a.config.Ready()
+	}
+	if a.updates.updater != nil {
+		try(ctx, a.log, "the agent's update cannot be ended", a.updates.updater.Proved)
+	}
+}
+
+// try does something until it works or ctx ends, and says once why it does not.
+func try(ctx context.Context, log *slog.Logger, trouble string, do func() error) {
 	tick := time.NewTicker(proveEvery)
 	defer tick.Stop()
-	for {
-		err := a.reach(ctx, address)
-		if err == nil && a.updates.updater != nil {
-			err = a.updates.updater.Proved()
-		}
+	told := ""
+	for ctx.Err() == nil {
+		err := do()
 		if err == nil {
-			if a.config.Ready != nil {
-				a.config.Ready()
-			}
 			return
 		}
-		a.log.Warn("the agent does not serve yet", "err", err)
+		if told != err.Error() {
+			told = err.Error()
+			log.Warn(trouble, "err", err)
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-tick.C:
 		}
 	}

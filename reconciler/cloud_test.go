@@ -3,14 +3,16 @@ package reconciler_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/repostore"
@@ -29,6 +31,8 @@ type cloudBench struct {
 	authority *sim.Authority
 	cfg       reconciler.Config
 	loop      *reconciler.Reconciler
+	wire      func(*cloudBench) // called inside the time of the story; nil: nothing is
+	api       *ec2sim.API       // where the world is behind EC2's API
 }
 
 // sql changes main and says so: in stories of weeks the hub is not asked each second.
@@ -75,9 +79,11 @@ func (c *cloudBench) play(story func(*cloudBench)) {
 		inside, b := *c, *c.bench
 		b.T, inside.bench = t, &b
 		inside.authority = sim.NewAuthority() // here: a channel belongs to the time it is made in
-		cfg := c.cfg
-		cfg.Agents, cfg.Certificates = c.world.Agents(), inside.authority
-		inside.loop = reconciler.New(cfg)
+		inside.cfg.Agents, inside.cfg.Certificates = c.world.Agents(), inside.authority
+		if c.wire != nil {
+			c.wire(&inside)
+		}
+		inside.loop = reconciler.New(inside.cfg)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- inside.loop.Run(ctx) }()
@@ -262,11 +268,27 @@ func TestManyStraysAreLeftAlone(t *testing.T) {
 	})
 }
 
+// When the branch status was lost, a fleet that serves is on no record.
+func TestALostRecordEndsNoMachine(t *testing.T) {
+	c := newCloudBench(t)
+	c.cfg.Grace = reconciler.Grace{Machines: time.Hour, Volumes: time.Hour}
+	c.launchStrays(1)
+	c.play(func(c *cloudBench) {
+		c.sql("INSERT INTO deployments (name) VALUES ('orders')")
+		c.until("it is told that the record was likely lost", func(s *ledger.State) bool { return strings.Contains(condition(s, "", "Strays"), "likely lost") })
+		c.launchStrays(1)
+		time.Sleep(3 * time.Hour)
+		if n, v := len(c.world.Live()), len(c.world.Volumes()); n != 2 || v != 2 {
+			c.Errorf("%d machines and %d volumes are left, want orders and what was there before it", n, v)
+		}
+	})
+}
+
 // launchStrays makes machines with the fleet's mark that no ledger knows.
 func (c *cloudBench) launchStrays(n int) (ids []string) {
 	c.Helper()
-	for i := range n {
-		ms, err := c.world.Launch(c.Context(), []plan.Action{{Token: fmt.Sprintf("somebody-%d", i), Shape: plan.Shape{
+	for range n {
+		ms, err := c.world.Launch(c.Context(), []plan.Action{{Token: "somebody-" + uuid.NewString(), Shape: plan.Shape{
 			Zone: "local", InstanceType: "t3.small", Volume: &plan.VolumeSpec{Type: "gp3", GB: 10}}}})
 		if err != nil {
 			c.Fatal(err)
@@ -279,12 +301,22 @@ func (c *cloudBench) launchStrays(n int) (ids []string) {
 // eventually waits for a condition of the world.
 func (c *cloudBench) eventually(what string, within time.Duration, ok func() bool) {
 	c.Helper()
-	pause := time.Second
+	c.wait(what, time.Second, within, ok, func(d time.Duration) time.Duration { return d + d/4 })
+}
+
+// eventuallyEvery looks as often as it says, where the time itself is measured.
+func (c *cloudBench) eventuallyEvery(pause time.Duration, what string, within time.Duration, ok func() bool) {
+	c.Helper()
+	c.wait(what, pause, within, ok, func(d time.Duration) time.Duration { return d })
+}
+
+func (c *cloudBench) wait(what string, pause, within time.Duration, ok func() bool, next func(time.Duration) time.Duration) {
+	c.Helper()
 	for start := time.Now(); time.Since(start) < within; time.Sleep(pause) {
 		if ok() {
 			return
 		}
-		pause += pause / 4
+		pause = next(pause)
 	}
 	c.Fatalf("not within %s: %s; the status is %+v", within, what, c.state())
 }

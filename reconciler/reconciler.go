@@ -86,6 +86,7 @@ type Reconciler struct {
 	look      look
 	tracked   string    // commit whose wishes for certificates are known to the authority's adapter
 	told      bool      // the means are on the ledger
+	newborn   bool      // the ledger began with this process, and nothing was listed since
 	labelled  time.Time // when labels were looked at last
 	labelling atomic.Bool
 	staged    time.Time // since when something waits to be recorded; zero: nothing does
@@ -262,7 +263,7 @@ func (r *Reconciler) checkWorld(ctx context.Context) error {
 	switch r.state.World {
 	case id:
 	case "":
-		r.state.World = id
+		r.state.World, r.newborn = id, true
 		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
 	default:
 		return fmt.Errorf("%w: this hub's fleet lives in %q and this control plane works in %q; "+

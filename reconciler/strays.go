@@ -38,6 +38,9 @@ func (r *Reconciler) noteStrays(gaps plan.Gaps, now time.Time) {
 		if !ok {
 			if s, ok = r.state.Strays[id]; !ok {
 				s = ledger.Stray{Kind: kind, Since: now}
+				if r.newborn {
+					s.Kind = inherited + kind
+				}
 			}
 			known[id] = s
 		}
@@ -49,26 +52,47 @@ func (r *Reconciler) noteStrays(gaps plan.Gaps, now time.Time) {
 			r.book.Set(ledger.Owner{Kind: "stray", ID: id}, nil)
 		}
 	}
-	r.fleet.set(straysCondition(found, r.cfg.Grace))
+	r.newborn = false
+	r.fleet.set(straysCondition(known, r.cfg.Grace))
 }
 
-func straysCondition(found map[string]string, grace Grace) plan.Condition {
+// inherited marks what was there before the record began: it is likelier that the
+// branch status was lost than that somebody made it. It is never removed.
+const inherited = "inherited "
+
+func straysCondition(found map[string]ledger.Stray, grace Grace) plan.Condition {
 	c := plan.Condition{Type: "Strays", Status: true}
 	if len(found) == 0 {
 		return c
 	}
-	var names []string
-	for id, kind := range found {
-		names = append(names, kind+" "+id)
+	var names, old []string
+	for id, s := range found {
+		if kind, ok := strings.CutPrefix(s.Kind, inherited); ok {
+			old = append(old, kind+" "+id)
+		} else {
+			names = append(names, s.Kind+" "+id)
+		}
 	}
 	slices.Sort(names)
+	slices.Sort(old)
 	c.Reason = "NotOnRecord"
-	c.Message = strings.Join(names, ", ") + ": no deployment on record has them; they are left alone"
-	if grace != (Grace{}) {
-		c.Message = fmt.Sprintf("%s: no deployment on record has them; machines are removed after %s, volumes after %s, with a snapshot kept",
-			strings.Join(names, ", "), sayGrace(grace.Machines), sayGrace(grace.Volumes))
+	var parts []string
+	if len(old) > 0 {
+		parts = append(parts, strings.Join(old, ", ")+": were there before the record on the branch status began and are on it nowhere; they are left alone, "+
+			"as the record was likely lost: restore it")
 	}
+	if len(names) > 0 {
+		parts = append(parts, strings.Join(names, ", ")+": no deployment on record has them; "+sayGraces(grace))
+	}
+	c.Message = strings.Join(parts, "; ")
 	return c
+}
+
+func sayGraces(g Grace) string {
+	if g == (Grace{}) {
+		return "they are left alone"
+	}
+	return fmt.Sprintf("machines are removed after %s, volumes after %s, with a snapshot kept", sayGrace(g.Machines), sayGrace(g.Volumes))
 }
 
 func sayGrace(d time.Duration) string {
@@ -88,7 +112,13 @@ func (r *Reconciler) clearStrays(ctx context.Context, now time.Time) {
 	if r.cfg.Grace == (Grace{}) || r.desired.snapshot == nil || r.world.gaps["machines"].Reason != "" || r.world.gaps["volumes"].Reason != "" {
 		return
 	}
-	if n := len(r.world.strays); n == 0 || n > r.limits().MaxDestroyed {
+	fresh := 0
+	for _, s := range r.world.strays {
+		if !strings.HasPrefix(s.Kind, inherited) {
+			fresh++
+		}
+	}
+	if fresh == 0 || fresh > r.limits().MaxDestroyed {
 		return
 	}
 	var outs []plan.Outcome

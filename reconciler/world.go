@@ -115,7 +115,9 @@ func (r *Reconciler) seeVolumes(inv plan.Inventory, now time.Time) {
 
 func (r *Reconciler) seeVolume(v plan.Volume) {
 	w := &r.world
-	v.Deployment = r.volumeOwner(v)
+	if v.Deployment = r.volumeOwner(v); v.Deployment != "" {
+		v.Token, v.Index = "", 0 // the launch has told what it could
+	}
 	old, known := w.volumes[v.ID]
 	if known && old == v && !w.restage {
 		return

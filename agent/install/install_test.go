@@ -63,7 +63,7 @@ type entry struct {
 func archive(t *testing.T, entries ...entry) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
-	packed, err := gzip.NewWriterLevel(&buffer, gzip.BestSpeed)
+	packed, err := gzip.NewWriterLevel(&buffer, gzip.NoCompression) // a real Dolt takes its time otherwise
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestRefuses(t *testing.T) {
 		"a program's crash": {"2.2.0", []byte("#!/bin/sh\nexit 3\n"), "does not run"},
 		"nothing in it":     {"2.2.0", archive(t, entry{name: "README", data: "x"}), "no bin/dolt"},
 		"a link":            {"2.2.0", archive(t, entry{"bin/dolt", tar.TypeSymlink, "/bin/sh"}), "no bin/dolt"},
-		"cut short":         {"2.2.0", archive(t, entry{name: "bin/dolt", data: says + "2.2.0\n" + strings.Repeat("#x", 1<<16)})[:120], "ends too early"},
+		"cut short":         {"2.2.0", archive(t, entry{name: "bin/dolt", data: says + "2.2.0\n" + strings.Repeat("#x", 1<<16)})[:4096], "ends too early"},
 		"a path":            {"../2.2.0", nil, "no version"},
 		"hidden":            {".fetch", nil, "no version"},
 		"nothing":           {"", nil, "no version"},

@@ -114,6 +114,9 @@ func (u *Updater) place(r Release, staged string) error {
 	if err := u.trials.write(trial{Version: r.Version, SHA256: r.SHA256, Program: sum, From: u.version}); err != nil {
 		return err
 	}
+	if now, err := sumOf(u.program); err != nil || now == sum {
+		return err // another agent with the same program was faster; what it kept is the former one
+	}
 	previous := u.program + previousSuffix
 	if err := os.Remove(previous + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -110,6 +110,19 @@ func TestGoodUpdate(t *testing.T) {
 	}
 }
 
+// TestSharedProgram: machines of a local cloud may share the program's file.
+func TestSharedProgram(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	r := b.release("v2", says("v2"))
+	b.apply("v1", r)
+	other := New(b.program, "v1", t.TempDir())
+	if err := other.Apply(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	b.holds(says("v2"), says("v1"))
+}
+
 func TestTakenBack(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // UpdateFailed is the condition of an agent that could not be updated and went
@@ -18,7 +19,9 @@ func (d *decision) updateAgents() {
 		if m.State != MachineRunning || !asked {
 			continue
 		}
-		failed := slices.ContainsFunc(a.Conditions, func(c Condition) bool { return c.Type == UpdateFailed && c.Status })
+		failed := slices.ContainsFunc(a.Conditions, func(c Condition) bool {
+			return c.Type == UpdateFailed && c.Status && strings.Contains(c.Message, d.in.Means.Agent.Version)
+		})
 		if !a.Reachable || failed {
 			d.out.Doubtful = true
 		}

@@ -149,6 +149,18 @@ func (w *World) Serving(deployment string) (plan.Order, bool) {
 	return plan.Order{}, false
 }
 
+// ServingAll counts the databases that serve on machines of a type; empty: of any.
+func (w *World) ServingAll(instanceType string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.machines {
+		if a := w.agents[m.ID]; m.State == plan.MachineRunning && a.Database == plan.DatabaseServing && (instanceType == "" || m.InstanceType == instanceType) {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *World) set(change func()) {
 	w.mu.Lock()
 	change()

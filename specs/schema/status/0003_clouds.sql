@@ -1,7 +1,7 @@
 -- What a cloud beyond this computer needs: names in DNS, certificates of a public
 -- authority, machines in trouble, volumes that are known by their launch.
 ALTER TABLE machines ADD COLUMN ipv6 VARCHAR(64) NOT NULL DEFAULT '';
-ALTER TABLE machines ADD COLUMN trouble VARCHAR(1024) NOT NULL DEFAULT '';
+ALTER TABLE machines ADD COLUMN trouble VARCHAR(4096) NOT NULL DEFAULT '';
 ALTER TABLE volumes ADD COLUMN token VARCHAR(64) NOT NULL DEFAULT '';
 ALTER TABLE volumes ADD COLUMN launch_index INT NOT NULL DEFAULT 0;
 ALTER TABLE agents ADD COLUMN version VARCHAR(64) NOT NULL DEFAULT '';
@@ -21,7 +21,7 @@ CREATE TABLE means (
 CREATE TABLE addresses (
   name       VARCHAR(255) NOT NULL,
   type       VARCHAR(8)   NOT NULL,
-  value      VARCHAR(64)  NOT NULL,
+  value      TEXT         NOT NULL,
   ttl        INT          NOT NULL,
   deployment VARCHAR(36)  NOT NULL,
   PRIMARY KEY (name, type)
@@ -42,6 +42,6 @@ CREATE TABLE certificates (
 -- that was first seen.
 CREATE TABLE strays (
   id    VARCHAR(255) NOT NULL PRIMARY KEY,
-  kind  VARCHAR(16)  NOT NULL,
+  kind  VARCHAR(32)  NOT NULL,
   since DATETIME(6)  NOT NULL
 );
