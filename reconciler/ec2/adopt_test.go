@@ -132,3 +132,18 @@ func (w *world) volumesAt(t *testing.T, machine string) []string {
 	}
 	return ids
 }
+
+// TestRehearse: a launch that would be allowed is one that is not made.
+func TestRehearse(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	if err := f.Rehearse(t.Context(), zone, "t3.small"); err != nil {
+		t.Error(err)
+	}
+	if inv := f.whole(t); len(inv.Machines)+len(inv.Volumes) != 0 {
+		t.Errorf("the rehearsal made %+v", inv)
+	}
+	if err := f.Rehearse(t.Context(), "eu-west-1z", "t3.small"); err == nil || !strings.Contains(err.Error(), "no subnet") {
+		t.Errorf("in a zone without a subnet: %v", err)
+	}
+}
