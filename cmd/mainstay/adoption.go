@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/adopt"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
@@ -27,6 +28,7 @@ type adoption struct {
 	app     *app
 	client  *client
 	cloud   adopt.Cloud
+	region  string
 	options importEC2Options
 	doc     adoptionDoc
 }
@@ -172,7 +174,46 @@ func (ad *adoption) propose(ctx context.Context, ready []adopt.Machine) error {
 		}
 	}
 	ad.doc.Proposal = p.ID
+	if err := ad.recorded(ctx, ready); err != nil {
+		return err
+	}
 	return ad.check(ctx, p, book)
+}
+
+const (
+	// recordedWithin is for a control plane to list the volumes, which it does every
+	// six seconds, and to record them. Where none runs it is not worth more.
+	recordedWithin = 20 * time.Second
+	// recordEvery is one look at the hub.
+	recordEvery = time.Second
+)
+
+// recorded waits until the branch status, which plans are foretold from, has the
+// volumes. Without it all holds, only the plan shown would tell of new ones.
+func (ad *adoption) recorded(ctx context.Context, machines []adopt.Machine) error {
+	var ids []string
+	for _, m := range machines {
+		ids = append(ids, m.VolumeID)
+	}
+	for end := time.Now().Add(recordedWithin); ; {
+		heads, err := ad.client.Fetch(ctx)
+		if err != nil {
+			return err
+		}
+		applied, err := ad.client.Rows(ctx, heads.Status, "applied", "", nil)
+		if err != nil {
+			return err
+		}
+		rows, err := ad.client.Rows(ctx, heads.Status, "volumes", "id", ids)
+		if err != nil || len(rows) == len(ids) || len(applied) == 0 || time.Now().After(end) {
+			return err // no control plane has ever been there, or it is slow
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(recordEvery):
+		}
+	}
 }
 
 // check judges the proposal, and keeps the verdict with it.
@@ -222,6 +263,6 @@ func (ad *adoption) report() error {
 	if err := view.WriteCheck(a.stdout, a.style(), *ad.doc.Check); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "\n%s", adopt.Next(fmt.Sprint(ad.doc.Proposal), proposed))
+	_, err := fmt.Fprintf(a.stdout, "\n%s", adopt.Next(fmt.Sprint(ad.doc.Proposal), ad.region, proposed))
 	return err
 }

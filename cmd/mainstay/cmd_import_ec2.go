@@ -80,7 +80,8 @@ func (a *app) importEC2(ctx context.Context, o importEC2Options) error {
 	if err != nil {
 		return err
 	}
-	ad := &adoption{app: a, cloud: cloud, options: o, doc: adoptionDoc{Branch: o.branch, Machines: adopt.Machines(found, uuid.NewString)}}
+	ad := &adoption{app: a, cloud: cloud, region: c.Cloud.EC2.Region, options: o}
+	ad.doc = adoptionDoc{Branch: o.branch, Machines: adopt.Machines(found, uuid.NewString)}
 	return ad.with(ctx, c)
 }
 

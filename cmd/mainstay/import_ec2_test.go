@@ -192,7 +192,7 @@ func TestImportEC2(t *testing.T) {
 		t.Errorf("on another branch: %s", other)
 	}
 	text, _ := a.mainstay(t, "import", "ec2", "--config", a.config, "-b", "adopt/test")
-	for _, want := range []string{name, "mainstay pr merge 1", "detach-volume --volume-id " + m.VolumeID, "lower-case letters"} {
+	for _, want := range []string{name, "mainstay pr merge 1", "detach-volume --region eu-north-1 --volume-id " + m.VolumeID, "lower-case letters"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}

@@ -185,7 +185,7 @@ func TestWrite(t *testing.T) {
 	if strings.Contains(b.String(), "\x1b") {
 		t.Error("a tag's value reaches the terminal as it is")
 	}
-	if text := Next("7", In(machines, Ready)); !strings.Contains(text, "mainstay pr merge 7") || !strings.Contains(text, "vol-0a") || strings.Contains(text, "VOLUME-ID") {
+	if text := Next("7", "eu-west-1", In(machines, Ready)); !strings.Contains(text, "mainstay pr merge 7") || !strings.Contains(text, "vol-0a") || strings.Contains(text, "VOLUME-ID") {
 		t.Errorf("said\n%s", text)
 	}
 }

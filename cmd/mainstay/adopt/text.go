@@ -72,7 +72,7 @@ func In(machines []Machine, s State) []Machine {
 }
 
 // Next says what people do when the rows are proposed.
-func Next(proposal string, machines []Machine) string {
+func Next(proposal, region string, machines []Machine) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `The volumes carry the fleet's tags, so that none of these databases can begin empty. Nothing else has changed: they run on as they did.
 What happens next, and why, is in docs/adoption.md:
@@ -83,10 +83,10 @@ What happens next, and why, is in docs/adoption.md:
      describes, unmount it, and let go of it:
 `, proposal)
 	for _, m := range machines {
-		fmt.Fprintf(&b, "       aws ec2 detach-volume --volume-id %s   # %s\n", m.VolumeID, m.Name)
+		fmt.Fprintf(&b, "       aws ec2 detach-volume --region %s --volume-id %s   # %s\n", region, m.VolumeID, m.Name)
 	}
 	fmt.Fprintf(&b, "     The database serves a few seconds later: mainstay status --watch\n")
 	fmt.Fprintf(&b, "To take it back before the merge: mainstay pr close %s, and for each volume\n", proposal)
-	fmt.Fprintf(&b, "       aws ec2 delete-tags --resources VOLUME --tags Key=mainstay:fleet Key=mainstay:deployment Key=mainstay:ordinal\n")
+	fmt.Fprintf(&b, "       aws ec2 delete-tags --region %s --resources VOLUME --tags Key=mainstay:fleet Key=mainstay:deployment Key=mainstay:ordinal\n", region)
 	return b.String()
 }

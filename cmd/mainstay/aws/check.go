@@ -38,8 +38,9 @@ func (a *Account) Check(ctx context.Context) []Check {
 	if err != nil {
 		return append(k.done, Check{"options", false, err.Error()})
 	}
-	who, err := cloud.Identity(ctx)
-	if k.note("credentials", strings.ReplaceAll(strings.TrimPrefix(who, "ec2:"), ":", ", "), err); err != nil {
+	who, err := cloud.Identity(ctx) // ec2:ACCOUNT:REGION
+	number, region, _ := strings.Cut(strings.TrimPrefix(who, "ec2:"), ":")
+	if k.note("credentials", fmt.Sprintf("of account %s, for region %s", number, region), err); err != nil {
 		return k.done // all else would fail for the same reason
 	}
 	kind := k.image(ctx)
