@@ -61,7 +61,7 @@ PY
 
 echo "conformance: moto $moto on 127.0.0.1:$port"
 MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" \
-	"$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch >"$work/test.log" 2>&1 || {
+	"$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch ./cmd/mainstay >"$work/test.log" 2>&1 || {
 	cat "$work/test.log"
 	exit 1
 }
