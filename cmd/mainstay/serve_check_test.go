@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -55,5 +56,29 @@ func TestServeCheck(t *testing.T) {
 		if got := found[what]; got.OK || !strings.Contains(got.Says, c.says) || code != exitFailed {
 			t.Errorf("%s: exit code %d, %+v; want it to say %q", what, code, got, c.says)
 		}
+	}
+}
+
+// TestServeCheckAtHome tells all that is wrong with a local cloud, not only the first.
+func TestServeCheckAtHome(t *testing.T) {
+	t.Parallel()
+	a := &account{config: filepath.Join(t.TempDir(), "mainstay.yaml")}
+	a.write(t, `hub: {url: "http://127.0.0.1:1/fleet", user: root, password_file: absent}
+dir: plane
+cloud: {local: {dir: cloud}}
+secrets: {dir: secrets}
+versions_dir: absent
+`)
+	text, code := a.mainstay(t, "serve", "--config", a.config, "--check")
+	for _, want := range []string{"✓ configuration: ", "✗ hub password: ", "✗ programs: ", "2 checks of 3 failed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	if left, err := os.ReadDir(filepath.Dir(a.config)); err != nil || len(left) != 1 {
+		t.Errorf("a check left %v behind, %v", left, err)
 	}
 }

@@ -30,6 +30,7 @@ type Candidate struct {
 	IOPS         int
 	MiBps        int
 	Deployment   string // whose the volume is in this fleet already; empty: nobody's
+	Encrypted    bool   // the volume is
 	Perishable   bool   // the volume is deleted with its machine, as EC2 is told now
 	Device       string // by which the volume is attached
 	Problem      string // why it cannot be taken over as it is; empty: it can
@@ -105,6 +106,7 @@ func (c *Cloud) candidate(i types.Instance, volumes []types.Volume) Candidate {
 	v := volumes[0]
 	found.VolumeID, found.VolumeType, found.GB = aws.ToString(v.VolumeId), string(v.VolumeType), int(aws.ToInt32(v.Size))
 	found.IOPS, found.MiBps = int(aws.ToInt32(v.Iops)), int(aws.ToInt32(v.Throughput))
+	found.Encrypted = aws.ToBool(v.Encrypted)
 	if at := attachment(v); at != nil {
 		found.Device, found.Perishable = aws.ToString(at.Device), aws.ToBool(at.DeleteOnTermination)
 	}

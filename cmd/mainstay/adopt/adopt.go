@@ -75,14 +75,18 @@ func (m *Machine) lack(what string) {
 	}
 }
 
-// notes are what could cost data or time later.
+// notes are what could cost data or time later, or surprise.
 func notes(c ec2.Candidate) []string {
-	if !c.Perishable {
-		return []string{}
+	found := []string{}
+	if c.VolumeID != "" && !c.Encrypted {
+		found = append(found, fmt.Sprintf("volume %s is not encrypted and stays so; those that the fleet makes are", c.VolumeID))
 	}
-	return []string{fmt.Sprintf("EC2 would delete volume %s with machine %s: detach it before you terminate that, or first run: aws ec2 "+
-		"modify-instance-attribute --instance-id %[2]s --block-device-mappings '[{\"DeviceName\":\"%[3]s\",\"Ebs\":{\"DeleteOnTermination\":false}}]'",
-		c.VolumeID, c.MachineID, c.Device)}
+	if c.Perishable {
+		found = append(found, fmt.Sprintf("EC2 would delete volume %s with machine %s: detach it before you terminate that, or first run: aws ec2 "+
+			"modify-instance-attribute --instance-id %[2]s --block-device-mappings '[{\"DeviceName\":\"%[3]s\",\"Ebs\":{\"DeleteOnTermination\":false}}]'",
+			c.VolumeID, c.MachineID, c.Device))
+	}
+	return found
 }
 
 // Row is the row that takes the machine over.

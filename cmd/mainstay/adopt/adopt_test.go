@@ -25,7 +25,7 @@ const (
 // orders is a candidate that lacks nothing.
 func orders(change ...func(*ec2.Candidate)) ec2.Candidate {
 	c := ec2.Candidate{Name: "orders", MachineID: "i-0a", Zone: "eu-west-1a", InstanceType: "m7g.large", DoltVersion: "2.2.0",
-		VolumeID: "vol-0a", VolumeType: "gp3", GB: 100, IOPS: 3000, MiBps: 125, Device: "/dev/sdg"}
+		VolumeID: "vol-0a", VolumeType: "gp3", GB: 100, IOPS: 3000, MiBps: 125, Device: "/dev/sdg", Encrypted: true}
 	for _, f := range change {
 		f(&c)
 	}
@@ -69,6 +69,7 @@ func TestMachines(t *testing.T) {
 		"a row already":     {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.Deployment = known })}, Known, []string{"called catalog"}},
 		"claimed, no row":   {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.Deployment = claimed })}, Ready, nil},
 		"deleted with it":   {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.Perishable = true })}, Ready, []string{"delete volume vol-0a with machine i-0a", "/dev/sdg"}},
+		"in clear":          {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.Encrypted = false })}, Ready, []string{"not encrypted"}},
 		"an odd type":       {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.InstanceType = "quantum.large" })}, Ready, []string{"family"}},
 		"gp2":               {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.VolumeType, c.IOPS, c.MiBps = "gp2", 300, 0 })}, Ready, nil},
 		"io2":               {[]ec2.Candidate{orders(func(c *ec2.Candidate) { c.VolumeType, c.IOPS, c.MiBps = "io2", 5000, 500 })}, Ready, nil},
