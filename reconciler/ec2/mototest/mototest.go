@@ -4,7 +4,8 @@
 // A Proxy stands between the SDK and moto. It adds what moto lacks of EC2: a client
 // token launches once, a launch makes as many machines as it may, and what was
 // terminated does not start. No machine is unwell. It counts requests by service and action, and can be
-// told to refuse, to lose an answer, or to list what was there some time ago.
+// told to refuse, to lose an answer, or to list what was there some time ago. It can
+// list machines at addresses that this computer has, for package machines to run them.
 // Requests of other services pass unchanged. It checks no signature, and it is for
 // tests alone.
 package mototest
@@ -32,10 +33,12 @@ type Proxy struct {
 	moto     *httputil.ReverseProxy
 	launches launches
 	listings listings
+	changed  chan struct{}
 
 	mu       sync.Mutex
 	requests map[[2]string]int // by service and action
 	fault    func(Request) *Fault
+	loopback bool
 }
 
 // A Fault is what goes wrong with one request. The zero Fault is a request that
@@ -61,7 +64,8 @@ func New(t testing.TB, endpoint string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{moto: httputil.NewSingleHostReverseProxy(u), launches: newLaunches(), listings: newListings(), requests: map[[2]string]int{}}
+	p := &Proxy{moto: httputil.NewSingleHostReverseProxy(u), launches: newLaunches(), listings: newListings(), requests: map[[2]string]int{},
+		changed: make(chan struct{}, 1)}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.URL = server.URL
@@ -139,6 +143,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer *httptest.ResponseRecorder
 	if !refused && !f.Hang || f.After {
 		answer = p.forward(r, q, f.Only)
+		p.tell(q)
 	}
 	switch {
 	case f.Hang:
@@ -147,7 +152,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case refused:
 		answer = q.refusal(f.Status, f.Code)
 	}
-	body := answer.Body.String() // the recorder may be answered with again
+	body := p.addressed(q, answer.Body.String()) // the recorder may be answered with again
 	if f.Edit != nil && !refused {
 		body = f.Edit(body)
 	}
