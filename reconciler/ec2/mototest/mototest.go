@@ -6,7 +6,8 @@
 // terminated does not start. No machine is unwell. It counts requests by service and action, and can be
 // told to refuse, to lose an answer, or to list what was there some time ago. It can
 // list machines at addresses that this computer has, for package machines to run them.
-// Requests of other services pass unchanged. It checks no signature, and it is for
+// On Route 53, what was deleted can be made again. Requests of other services pass
+// unchanged. It checks no signature, and it is for
 // tests alone.
 package mototest
 
@@ -34,6 +35,7 @@ type Proxy struct {
 	launches launches
 	listings listings
 	changed  chan struct{}
+	zones    sync.Mutex // one batch of records at a time
 
 	mu       sync.Mutex
 	requests map[[2]string]int // by service and action
@@ -180,7 +182,10 @@ func (p *Proxy) take(q Request) Fault {
 
 func (p *Proxy) forward(r *http.Request, q Request, only int) *httptest.ResponseRecorder {
 	send := func(q Request) *httptest.ResponseRecorder { return p.send(r, q) }
-	if q.Service != ec2 {
+	switch {
+	case q.Service == "route53" && q.Action == "ChangeResourceRecordSets":
+		return p.changeRecords(r, q)
+	case q.Service != ec2:
 		return send(q)
 	}
 	switch q.Action {
