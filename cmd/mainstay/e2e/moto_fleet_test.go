@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler/attest/attesttest"
@@ -32,13 +32,15 @@ const (
 // and the machines that run for it here.
 type cloudFleet struct {
 	*fleet
-	proxy    *mototest.Proxy
-	machines *machines.Machines
-	ec2      *ec2.Client     // moto, without the proxy that counts
-	route53  *route53.Client // likewise
-	tag      string          // of the fleet
-	zone     string          // hosted
-	config   string
+	proxy     *mototest.Proxy
+	machines  *machines.Machines
+	authority *attesttest.Authority // of the machines' identity documents
+	ec2       *ec2.Client           // moto, without the proxy that counts
+	route53   *route53.Client       // likewise
+	secrets   *secretsmanager.Client
+	tag       string // of the fleet
+	zone      string // hosted
+	config    string
 }
 
 // newCloudFleet starts a control plane on an empty fleet.
@@ -55,17 +57,17 @@ func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
 		Region: region, BaseEndpoint: aws.String(endpoint), Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 	f := &cloudFleet{
-		proxy: mototest.New(t, endpoint), ec2: ec2.NewFromConfig(moto), route53: route53.NewFromConfig(moto), tag: "e2e-" + uuid.NewString()[:8],
+		proxy: mototest.New(t, endpoint), authority: attesttest.NewAuthority(t), tag: "e2e-" + uuid.NewString()[:8],
+		ec2: ec2.NewFromConfig(moto), route53: route53.NewFromConfig(moto), secrets: secretsmanager.NewFromConfig(moto),
 		fleet: &fleet{t: t, dir: filepath.Join(dir, "fleet"), out: &output{},
 			env: []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"}},
 	}
 	f.makeZone()
 	hub := newHub(t)
-	authority := attesttest.NewAuthority(t)
-	f.config = f.configure(dir, hub, authority)
+	f.config = f.configure(dir, hub)
 	f.machines = machines.Run(t, machines.Options{
 		Proxy: f.proxy, Endpoint: endpoint, Region: region, Fleet: f.tag, Dir: filepath.Join(dir, "machines"),
-		Agent: filepath.Join(programs, "bin", "mainstay-agent"), Versions: filepath.Join(programs, "dolt"), Authority: authority, Disks: disks,
+		Agent: filepath.Join(programs, "bin", "mainstay-agent"), Versions: filepath.Join(programs, "dolt"), Authority: f.authority, Disks: disks,
 	})
 	t.Cleanup(func() { f.endServe(dir) })
 	f.serve()
@@ -73,7 +75,7 @@ func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
 }
 
 // configure writes the configuration as a person would, and what it names.
-func (f *cloudFleet) configure(dir string, hub bareHub, authority *attesttest.Authority) string {
+func (f *cloudFleet) configure(dir string, hub bareHub) string {
 	f.t.Helper()
 	certificates := filepath.Join(dir, "certificates")
 	config := filepath.Join(dir, "mainstay.yaml")
@@ -102,7 +104,7 @@ log_level: debug
 	}
 	write(f.t, config, content)
 	write(f.t, filepath.Join(dir, "hub.password"), hub.password)
-	write(f.t, filepath.Join(certificates, region+".pem"), string(authority.PEM()))
+	write(f.t, filepath.Join(certificates, region+".pem"), string(f.authority.PEM()))
 	return config
 }
 
@@ -249,13 +251,22 @@ func (f *cloudFleet) ours() []types.Filter {
 	return []types.Filter{{Name: aws.String("tag:mainstay:fleet"), Values: []string{f.tag}}}
 }
 
-// healthy asks the control plane's own page.
-func (f *cloudFleet) healthy() bool {
+// passwords are the ids of the deployments whose password is in Secrets Manager.
+func (f *cloudFleet) passwords() map[string]bool {
 	f.t.Helper()
-	resp, err := http.Get("http://" + f.hub().HTTP + "/readyz")
-	if err != nil {
-		return false
+	all := map[string]bool{}
+	pages := secretsmanager.NewListSecretsPaginator(f.secrets, &secretsmanager.ListSecretsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(f.t.Context())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		for _, s := range page.SecretList {
+			name, ours := strings.CutPrefix(aws.ToString(s.Name), "mainstay/"+f.tag+"/deployments/")
+			if id, is := strings.CutSuffix(name, "/password"); ours && is {
+				all[id] = true
+			}
+		}
 	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return all
 }

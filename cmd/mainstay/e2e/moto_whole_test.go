@@ -99,8 +99,11 @@ func (f *cloudFleet) placed(many int, foreign map[string]string) {
 	for _, i := range f.instances() {
 		hosts[aws.ToString(i.InstanceId)] = strings.Replace(aws.ToString(i.PrivateIpAddress), "172.", "127.", 1)
 	}
-	s := f.converged()
+	s, passwords := f.converged(), f.passwords()
 	for _, d := range s.Deployments {
+		if !passwords[d.ID] {
+			f.t.Errorf("the password of %s is not in Secrets Manager", d.Name)
+		}
 		if host := d.Name + "." + domain; d.Host != host || d.Port != 3306 {
 			f.t.Errorf("%s is at %s:%d, want %s", d.Name, d.Host, d.Port, host)
 		}
