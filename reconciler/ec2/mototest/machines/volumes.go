@@ -96,6 +96,14 @@ func (v *volumes) drop(id, machine string) {
 		v.check(err)
 	}
 	delete(v.links, id)
+	if v.loops[id] != "" && isMounted(v.loops[id]) {
+		v.of.t.Errorf("volume %s was taken from machine %s while it was mounted", id, machine)
+	}
+}
+
+func isMounted(device string) bool {
+	mounts, err := os.ReadFile("/proc/mounts")
+	return err == nil && strings.Contains("\n"+string(mounts), "\n"+device+" ")
 }
 
 // unlink takes the volumes from a machine that is gone for good.
