@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -18,12 +17,12 @@ import (
 func TestEC2Attacks(t *testing.T) {
 	t.Parallel()
 	f := newCloudFleet(t, false)
-	f.change(time.Minute, "INSERT INTO deployments (name, zone) VALUES ('orders', 'eu-west-1a')")
+	f.change("INSERT INTO deployments (name, zone) VALUES ('orders', 'eu-west-1a')")
 	orders := f.deployment("orders")
 
 	byHand := f.launchByHand(orders.MachineID)
 	f.wait("a machine that nobody ordered is told of", func(s view.Status) bool { return tells(s.Conditions, "Strays", "machine "+byHand) })
-	f.within(patience, "its agent serves", func() bool { return strings.Contains(f.agentLog(byHand), "agent serves") })
+	f.within("its agent serves", func() bool { return strings.Contains(f.agentLog(byHand), "agent serves") })
 
 	f.machines.SignWith(f.authority.Imitate())
 	f.sql("INSERT INTO deployments (name, zone) VALUES ('forged', 'eu-west-1a')")

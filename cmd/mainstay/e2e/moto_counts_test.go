@@ -10,17 +10,6 @@ import (
 // counts are numbers of requests by service and action.
 type counts map[string]int
 
-// since are the requests after an earlier count.
-func (c counts) since(before counts) counts {
-	after := counts{}
-	for key, n := range c {
-		if n > before[key] {
-			after[key] = n - before[key]
-		}
-	}
-	return after
-}
-
 // A column is a part of a scenario, for a number of deployments.
 type column struct {
 	title string

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestEC2Disk has one deployment on a volume that is a disk: the agent makes its
@@ -16,7 +15,7 @@ func TestEC2Disk(t *testing.T) {
 	t.Parallel()
 	needLoopDevices(t)
 	f := newCloudFleet(t, true)
-	f.change(time.Minute, "INSERT INTO deployments (name, zone, volume_gb, retention_days) VALUES ('orders', 'eu-west-1a', 1, 0)")
+	f.change("INSERT INTO deployments (name, zone, volume_gb, retention_days) VALUES ('orders', 'eu-west-1a', 1, 0)")
 	first := f.deployment("orders")
 	mounted := func(machine string) bool {
 		return strings.Contains(readFile(t, "/proc/mounts"), filepath.Join(machine, "volumes", first.VolumeID)+" ext4 ")
@@ -29,7 +28,7 @@ func TestEC2Disk(t *testing.T) {
 		f.fillAll([]string{"orders"})
 	}
 
-	f.change(time.Minute, "UPDATE deployments SET instance_type = 't3.large'")
+	f.change("UPDATE deployments SET instance_type = 't3.large'")
 	second := f.deployment("orders")
 	if second.MachineID == first.MachineID || second.VolumeID != first.VolumeID || !mounted(second.MachineID) || mounted(first.MachineID) {
 		t.Errorf("the volume did not move: %s, then %s", describe(first), describe(second))
@@ -38,12 +37,12 @@ func TestEC2Disk(t *testing.T) {
 		f.holdsAll(map[string]string{"orders": "orders"})
 	}
 
-	f.change(time.Minute, "UPDATE deployments SET running = false")
+	f.change("UPDATE deployments SET running = false")
 	if mounted(second.MachineID) {
 		t.Error("the volume of a machine that is gone is mounted")
 	}
-	f.change(time.Minute, "DELETE FROM deployments")
-	f.within(time.Minute, "nothing is left", func() bool { return len(f.running()) == 0 && len(f.volumes()) == 0 })
+	f.change("DELETE FROM deployments")
+	f.within("nothing is left", func() bool { return len(f.running()) == 0 && len(f.volumes()) == 0 })
 }
 
 // needLoopDevices skips where there are none.

@@ -143,7 +143,7 @@ func (f *cloudFleet) serve() {
 	if err := f.up.Start(); err != nil {
 		f.t.Fatal(err)
 	}
-	f.within(patience, "mainstay serve serves", func() bool { return strings.Count(f.out.String(), "msg=serving") > before })
+	f.within("mainstay serve serves", func() bool { return strings.Count(f.out.String(), "msg=serving") > before })
 }
 
 // nothingLeft looks for processes that should not be there.
@@ -176,12 +176,12 @@ func tailOf(log string) string {
 }
 
 // within waits for a condition that costs little to look at.
-func (f *cloudFleet) within(bound time.Duration, what string, met func() bool) {
+func (f *cloudFleet) within(what string, met func() bool) {
 	f.t.Helper()
-	for deadline := time.Now().Add(bound); !met(); time.Sleep(pause) {
+	for deadline := time.Now().Add(patience); !met(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
 			stdout, stderr, _ := f.run("status", "-o", "wide")
-			f.t.Fatalf("after %s it is still not so that %s\n%s%s", bound, what, stdout, stderr)
+			f.t.Fatalf("after %s it is still not so that %s\n%s%s", patience, what, stdout, stderr)
 		}
 		if f.up != nil && f.up.ProcessState != nil {
 			f.t.Fatalf("mainstay serve ended while it was waited that %s", what)
@@ -191,10 +191,10 @@ func (f *cloudFleet) within(bound time.Duration, what string, met func() bool) {
 
 // change commits SQL on main and waits until the fleet is as it says. The log tells
 // when, which costs less than to ask again and again.
-func (f *cloudFleet) change(bound time.Duration, statement string) {
+func (f *cloudFleet) change(statement string) {
 	f.t.Helper()
 	commit := f.commit(statement)
-	f.within(bound, "the fleet has converged on "+statement, func() bool {
+	f.within("the fleet has converged on "+statement, func() bool {
 		return strings.Contains(f.out.String(), "msg=converged commit="+commit)
 	})
 }

@@ -23,7 +23,7 @@ func TestEC2Whole(t *testing.T) {
 	resolves := canResolve(t)
 	foreign := f.records()
 	began := time.Now()
-	f.change(time.Minute, "INSERT INTO limits VALUES ('max_destroyed', 100), ('max_disrupted', 10); "+insert(many))
+	f.change("INSERT INTO limits VALUES ('max_destroyed', 100), ('max_disrupted', 10); " + insert(many))
 	t.Logf("%d deployments serve after %s", many, time.Since(began).Round(100*time.Millisecond))
 	first := counts(f.proxy.Requests())
 
@@ -41,7 +41,7 @@ func TestEC2Whole(t *testing.T) {
 		f.holdsAll(names)
 	}
 
-	f.change(time.Minute, "DELETE FROM deployments")
+	f.change("DELETE FROM deployments")
 	f.nothing(many, foreign)
 	t.Log(tableOf(column{fmt.Sprintf("%d from rows to serving", many), many, first},
 		column{"the whole, with connect", many, f.proxy.Requests()}))
@@ -61,7 +61,7 @@ func insert(many int) string {
 func (f *cloudFleet) changes(names map[string]string) {
 	f.t.Helper()
 	before := f.status()
-	f.change(time.Minute, `UPDATE deployments SET instance_type = 't3.large' WHERE name IN ('db-00', 'db-01');
+	f.change(`UPDATE deployments SET instance_type = 't3.large' WHERE name IN ('db-00', 'db-01');
 		UPDATE deployments SET volume_gb = 20 WHERE name = 'db-02'; UPDATE deployments SET name = 'renamed' WHERE name = 'db-03';
 		UPDATE deployments SET running = false WHERE name = 'db-04'`)
 	delete(names, "db-03")
@@ -87,7 +87,7 @@ func (f *cloudFleet) changes(names map[string]string) {
 	if d := stopped.Deployments[0]; d.Phase != "stopped" || len(f.running()) != len(before.Deployments)-1 || f.records()["db-04."+domain+" A"] != "" {
 		f.t.Errorf("a deployment that should not run does: %s", describe(d))
 	}
-	f.change(time.Minute, "UPDATE deployments SET running = true WHERE name = 'db-04'")
+	f.change("UPDATE deployments SET running = true WHERE name = 'db-04'")
 }
 
 // placed checks that each deployment has one machine, one volume on it, and the
@@ -126,7 +126,7 @@ func (f *cloudFleet) placed(many int, foreign map[string]string) {
 // nothing checks that nothing is left but snapshots and what is not ours.
 func (f *cloudFleet) nothing(many int, foreign map[string]string) {
 	f.t.Helper()
-	f.within(time.Minute, "nothing is left", func() bool { return len(f.running()) == 0 && len(f.volumes()) == 0 })
+	f.within("nothing is left", func() bool { return len(f.running()) == 0 && len(f.volumes()) == 0 })
 	f.wait("nothing is on record", func(s view.Status) bool { return len(s.Deployments) == 0 && s.Converged })
 	if got := f.records(); !maps.Equal(got, foreign) {
 		f.t.Errorf("the zone has %v\nwant %v", got, foreign)

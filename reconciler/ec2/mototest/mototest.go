@@ -15,6 +15,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -68,6 +69,7 @@ func New(t testing.TB, endpoint string) *Proxy {
 	}
 	p := &Proxy{moto: httputil.NewSingleHostReverseProxy(u), launches: newLaunches(), listings: newListings(), requests: map[[2]string]int{},
 		changed: make(chan struct{}, 1)}
+	p.moto.ErrorLog = log.New(io.Discard, "", 0) // callers that went away while moto answered are part of tests
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.URL = server.URL
