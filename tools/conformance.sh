@@ -2,7 +2,8 @@
 # Runs what stands behind the ports against what stands in for AWS: the suite that
 # every cloud passes, names and secrets against moto, which is installed into
 # build/venv and runs only as long as this does; and the certificates against pebble
-# of build/pebble, which each test starts for itself.
+# of build/pebble, which each test starts for itself. Then a whole fleet of the
+# programs in build/: mainstay serve, and an agent and a database for each instance.
 set -eu
 cd "$(dirname "$0")/.."
 GO="${GO:-go}" TAGS="${TAGS:-gms_pure_go}" PYTHON="${PYTHON:-python3}"
@@ -60,9 +61,16 @@ while True:
 PY
 
 echo "conformance: moto $moto on 127.0.0.1:$port"
-MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" \
-	"$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch >"$work/test.log" 2>&1 || {
-	cat "$work/test.log"
-	exit 1
+export MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" MAINSTAY_TEST_BUILD="$PWD/build"
+
+try() {
+	"$GO" test -tags "$TAGS" -count=1 -v "$@" >"$work/test.log" 2>&1 || {
+		cat "$work/test.log"
+		exit 1
+	}
+	grep -E '^ *--- |requests of|deployments serve|^ok' "$work/test.log"
 }
-grep -E '^ *--- |requests of|^ok' "$work/test.log"
+
+try -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch
+# By itself: it starts some seventy programs, and is bounded in time.
+try -timeout 5m -run TestEC2 ./cmd/mainstay/e2e
