@@ -264,9 +264,13 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 			d.wakeAt(c.Until)
 			continue
 		}
-		if t := d.retry[id]; t != nil && now.Before(t.at) && len(out.Actions) > 0 {
+		switch t := d.retry[id]; {
+		case t == nil || len(out.Actions) == 0:
+		case now.Before(t.at):
 			d.wakeAt(t.at)
 			out = t.hold(out)
+		default:
+			out = t.again(out)
 		}
 		in.Outcomes = append(in.Outcomes, out)
 	}
