@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,8 @@ type cloudBench struct {
 	loop      *reconciler.Reconciler
 	wire      func(*cloudBench) // called inside the time of the story; nil: nothing is
 	api       *ec2sim.API       // where the world is behind EC2's API
+	witness   *witness          // where faults are tried
+	end       func()            // stops the control plane
 }
 
 // sql changes main and says so: in stories of weeks the hub is not asked each second.
@@ -42,9 +45,12 @@ func (c *cloudBench) sql(statements string) {
 	c.loop.Wake()
 }
 
+// newCloudBench is not for tests side by side: the engine has locks that all of its
+// repositories share, and whoever waits for one in virtual time must not be woken
+// from outside.
 func newCloudBench(t *testing.T) *cloudBench {
 	t.Helper()
-	b := newBench(t)
+	b := newBenchAlone(t)
 	c := &cloudBench{bench: b, clone: repostore.Store{Repo: b.clone("one")}, names: sim.NewNames(domain)}
 	c.cfg = reconciler.Config{Store: c.clone, Cloud: b.world, Check: ci.Check, Missing: missing, Holder: "one",
 		Names: c.names, Authority: "https://acme.example/directory",
@@ -83,18 +89,25 @@ func (c *cloudBench) play(story func(*cloudBench)) {
 		if c.wire != nil {
 			c.wire(&inside)
 		}
-		inside.loop = reconciler.New(inside.cfg)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- inside.loop.Run(ctx) }()
+		inside.loop, inside.end = inside.begin(inside.cfg)
 		defer inside.close() // the engine's channels belong to the time they were made in
-		defer func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}()
+		defer func() { inside.end() }()
 		story(&inside)
+	})
+}
+
+// begin starts a control plane, which end stops.
+func (c *cloudBench) begin(cfg reconciler.Config) (loop *reconciler.Reconciler, end func()) {
+	c.Helper()
+	loop = reconciler.New(cfg)
+	ctx, cancel := context.WithCancel(c.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- loop.Run(ctx) }()
+	return loop, sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			c.Error(err)
+		}
 	})
 }
 

@@ -94,13 +94,19 @@ func (c *cloudBench) onEC2() {
 	c.cfg.Names, c.cfg.Poll, c.cfg.Look, c.cfg.LookLeast = nil, 5*time.Second, 6*time.Second, 3*time.Second
 	c.wire = func(inside *cloudBench) {
 		inside.api = ec2sim.New(inside.world, ec2.Buckets())
-		cloud, err := ec2.New(ec2.Options{Client: inside.api, Accounts: inside.api, Region: "eu-west-1", Fleet: "cost", AMI: "ami-00000001",
-			Subnets: map[string]string{"eu-west-1a": "eu-west-1a", "eu-west-1b": "eu-west-1b"}})
-		if err != nil {
-			inside.Fatal(err)
-		}
-		inside.cfg.Cloud = cloud
+		inside.cfg.Cloud = inside.adapter("ami-00000001")
 	}
+}
+
+// adapter is one control plane's way to EC2, with a memory and limits of its own.
+func (c *cloudBench) adapter(ami string) *ec2.Cloud {
+	c.Helper()
+	cloud, err := ec2.New(ec2.Options{Client: c.api, Accounts: c.api, Region: "eu-west-1", Fleet: "fleet", AMI: ami,
+		Subnets: map[string]string{"eu-west-1a": "eu-west-1a", "eu-west-1b": "eu-west-1b"}})
+	if err != nil {
+		c.Fatal(err)
+	}
+	return cloud
 }
 
 func insertMany(n int) string {

@@ -238,7 +238,7 @@ func (r *Reconciler) collect(results []result) {
 		delete(r.desk.busy, id)
 		r.desk.mark(id)
 		if res.err != nil {
-			r.desk.wakeAt(r.desk.failed(id, res.failed.Kind, res.err))
+			r.desk.wakeAt(r.desk.failed(id, res.failed, res.err))
 		} else {
 			delete(r.desk.retry, id)
 		}

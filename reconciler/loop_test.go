@@ -50,6 +50,12 @@ const patience = 30 * time.Second
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	t.Parallel()
+	return newBenchAlone(t)
+}
+
+// newBenchAlone is for tests that run one after the other.
+func newBenchAlone(t *testing.T) *bench {
+	t.Helper()
 	b := &bench{T: t, hub: "file://" + t.TempDir(), world: sim.New("the only world"), open: new([]*repo.Repo)}
 	t.Cleanup(b.close)
 	b.person = b.clone("ann")
@@ -466,7 +472,7 @@ func TestTwoControlPlanes(t *testing.T) {
 // A dying is a store whose process ends at its n-th publication: before it
 // reaches the hub, or after, with the answer never read.
 type dying struct {
-	repostore.Store
+	reconciler.Store
 	left  *int
 	after bool
 	die   func()

@@ -84,6 +84,7 @@ type Reconciler struct {
 	desk      desk
 	polled    time.Time
 	look      look
+	identity  string    // of the cloud, as it told last; empty: it never did
 	tracked   string    // commit whose wishes for certificates are known to the authority's adapter
 	told      bool      // the means are on the ledger
 	newborn   bool      // the ledger began with this process, and nothing was listed since
@@ -236,7 +237,17 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 // on without it, and a hub that restarts takes a fraction of a second.
 const hubRetry = 250 * time.Millisecond
 
+// identityRetry is longer: a cloud that does not say whose account it is wants a
+// person to look at the credentials, and every question counts against its limits.
+const identityRetry = 5 * time.Second
+
 func (r *Reconciler) hubFailed(err error) time.Duration {
+	if errors.Is(err, errNoWorld) {
+		if r.health.failed(err) {
+			r.log.Warn("it is not known whose cloud this is; nothing is done until it is", "err", err)
+		}
+		return identityRetry
+	}
 	r.metrics.hubErrors.Inc()
 	if r.health.failed(err) {
 		r.log.Warn("the hub cannot be used; what runs is left running and nothing is changed until it answers", "err", err)
@@ -244,7 +255,10 @@ func (r *Reconciler) hubFailed(err error) time.Duration {
 	return hubRetry
 }
 
-var errWrongWorld = errors.New("wrong cloud")
+var (
+	errWrongWorld = errors.New("wrong cloud")
+	errNoWorld    = errors.New("unknown cloud")
+)
 
 func wrongWorld(err error) error {
 	if errors.Is(err, errWrongWorld) {
@@ -253,23 +267,23 @@ func wrongWorld(err error) error {
 	return nil
 }
 
-// checkWorld compares the cloud with the one on the ledger: in another one every
-// machine would seem to be gone.
-func (r *Reconciler) checkWorld(ctx context.Context) error {
+// checkWorld compares the cloud with the one on the ledger, if there is one: in
+// another one every machine would seem to be gone.
+func (r *Reconciler) checkWorld(ctx context.Context, recorded string) (string, error) {
 	id, err := r.cfg.Cloud.Identity(ctx)
-	if err != nil {
-		return fmt.Errorf("asking the cloud who it is: %w", err)
+	switch {
+	case err != nil && r.identity != "":
+		id = r.identity // it told before; what it refuses now is in the gaps
+	case err != nil:
+		return "", fmt.Errorf("%w: asking the cloud who it is: %w", errNoWorld, err)
 	}
-	switch r.state.World {
-	case id:
-	case "":
-		r.state.World, r.newborn = id, true
-		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
-	default:
-		return fmt.Errorf("%w: this hub's fleet lives in %q and this control plane works in %q; "+
-			"point it at the fleet's cloud, or give this cloud a hub of its own", errWrongWorld, r.state.World, id)
+	r.identity = id
+	switch {
+	case recorded != "" && recorded != id:
+		return "", fmt.Errorf("%w: this hub's fleet lives in %q and this control plane works in %q; "+
+			"point it at the fleet's cloud, or give this cloud a hub of its own", errWrongWorld, recorded, id)
 	}
-	return nil
+	return id, nil
 }
 
 // nextPass is the time until something is due.

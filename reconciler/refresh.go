@@ -61,12 +61,17 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	if err != nil {
 		return err
 	}
+	id, err := r.checkWorld(ctx, state.World)
+	if err != nil {
+		return err // and nothing was taken in: the next pass must ask again
+	}
 	if r.state == nil || state.Applied.Commit != r.state.Applied.Commit {
 		r.desired.snapshot = nil
 	}
 	r.book, r.state, r.status = ledger.NewBook(tables), state, head
-	if err := r.checkWorld(ctx); err != nil {
-		return err
+	if state.World == "" {
+		state.World = id
+		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
 	}
 	if !r.told {
 		r.told = true // once: another control plane that can do other things would answer for ever

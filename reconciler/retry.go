@@ -15,6 +15,7 @@ type retry struct {
 	pause *backoff.ExponentialBackOff
 	at    time.Time
 	kind  plan.Kind // at which it failed
+	token string    // of the launch that failed, which others may share; empty: it was none
 	err   error
 }
 
@@ -29,25 +30,54 @@ const (
 // hold takes out of a decision what is not to be tried again yet. Names and
 // certificates hold up nothing else.
 func (t *retry) hold(out plan.Outcome) plan.Outcome {
-	reason := "the last try failed (" + t.err.Error() + "); it is tried again with growing pauses"
 	switch t.kind {
 	case plan.PublishNames, plan.ObtainCert, plan.UpdateAgent:
-		if !slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Kind == t.kind }) {
+		if !t.concerns(out) {
 			return out
 		}
-		return plan.HoldKind(out, t.kind, reason)
+		return plan.HoldKind(out, t.kind, t.reason())
 	}
-	return plan.Hold(out, reason)
+	return plan.Hold(out, t.reason())
 }
 
-// failed notes a failure and returns when to try again.
-func (d *desk) failed(id string, kind plan.Kind, err error) time.Time {
+// again lets the reason of the last failure stand while the same is tried again,
+// which may take as long as the cloud lets us wait.
+func (t *retry) again(out plan.Outcome) plan.Outcome {
+	if !t.concerns(out) {
+		return out
+	}
+	out.Status.Conditions = append(slices.Clone(out.Status.Conditions),
+		plan.Condition{Type: "Held", Status: true, Reason: "Limit", Message: t.reason()})
+	return out
+}
+
+func (t *retry) concerns(out plan.Outcome) bool {
+	return slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Kind == t.kind })
+}
+
+func (t *retry) reason() string {
+	return "the last try failed (" + t.err.Error() + "); it is tried again with growing pauses"
+}
+
+// failed notes a failure and returns when to try again. Those whose machines are
+// asked for in one request fail together and try again together: else each would
+// repeat the request for all.
+func (d *desk) failed(id string, a plan.Action, err error) time.Time {
+	now := time.Now()
+	if a.Token != "" {
+		for _, t := range d.retry {
+			if t.token == a.Token && now.Before(t.at) {
+				d.retry[id] = t
+				return t.at
+			}
+		}
+	}
 	t := d.retry[id]
-	if t == nil {
-		t = &retry{pause: backoff.NewExponentialBackOff(
+	if t == nil || t.token != a.Token {
+		t = &retry{token: a.Token, pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause), backoff.WithMaxElapsedTime(0))}
 		d.retry[id] = t
 	}
-	t.kind, t.err, t.at = kind, err, time.Now().Add(t.pause.NextBackOff())
+	t.kind, t.err, t.at = a.Kind, err, now.Add(t.pause.NextBackOff())
 	return t.at
 }

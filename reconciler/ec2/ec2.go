@@ -193,6 +193,7 @@ func call[In, Out any](ctx context.Context, c *Cloud, action string, units int, 
 	}
 	out, err := send(ctx, in, once)
 	if err != nil {
+		c.log.Debug("AWS did not do it", "action", action, "err", err) // with the number that AWS's support asks for
 		err = explain(err, doing)
 	}
 	c.limiter.Learn(action, err)

@@ -44,9 +44,17 @@ var advice = map[Kind]string{
 	Ambiguous:  "it is not known what happened; it is looked at again",
 }
 
+// expired is the advice for credentials that were good and are not any more.
+const expired = "the credentials have ended: give the control plane fresh ones, or a role of its machine, which renews them"
+
+var expiredCodes = map[string]bool{"ExpiredToken": true, "ExpiredTokenException": true, "RequestExpired": true}
+
 func (e *Error) Error() string {
 	s := fmt.Sprintf("%s: %s: %v", e.Doing, e.Kind, e.Err)
-	if a := advice[e.Kind]; a != "" {
+	switch a := advice[e.Kind]; {
+	case expiredCodes[e.Code]:
+		s += "; " + expired
+	case a != "":
 		s += "; " + a
 	}
 	return s
@@ -101,8 +109,28 @@ func explain(err error, doing string) error {
 		return nil
 	}
 	kind, code := kindOf(err)
-	return &Error{Kind: kind, Code: code, Doing: doing, Err: err}
+	return &Error{Kind: kind, Code: code, Doing: doing, Err: said{err}}
 }
+
+// A said is an error in AWS's own words. The SDK puts the number of the request
+// before them, which would make each failure another reason for people to read and
+// for status to record.
+type said struct{ error }
+
+// encoded begins what AWS adds to a refusal for those who can decode it: it differs
+// each time.
+const encoded = " Encoded authorization failure message:"
+
+func (s said) Error() string {
+	var api smithy.APIError
+	if !errors.As(s.error, &api) {
+		return s.error.Error()
+	}
+	message, _, _ := strings.Cut(api.ErrorMessage(), encoded)
+	return api.ErrorCode() + ": " + message
+}
+
+func (s said) Unwrap() error { return s.error }
 
 func kindOf(err error) (Kind, string) {
 	var api smithy.APIError

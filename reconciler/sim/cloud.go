@@ -114,15 +114,24 @@ func (w *World) StartMachine(ctx context.Context, id string) error {
 		if m.State == plan.MachineTerminated {
 			return fmt.Errorf("machine %s is terminated: %w", id, reconciler.ErrConflict)
 		}
-		m.State = plan.MachineRunning
-		a := w.agents[id]
-		a.Reachable = true
-		if a.Order != nil {
-			a.Database = plan.DatabaseServing
-		}
-		w.agents[id] = a
+		w.restart(id)
 		return nil
 	})
+}
+
+func (w *World) restart(id string) {
+	w.machine(id).State = plan.MachineRunning
+	a := w.agents[id]
+	a.Reachable = true
+	w.agents[id] = comeBack(a)
+}
+
+// comeBack is an agent that serves again what it was told last.
+func comeBack(a plan.Agent) plan.Agent {
+	if a.Order != nil && a.VolumeAttached {
+		a.Database, a.DatabaseDetail = plan.DatabaseServing, ""
+	}
+	return a
 }
 
 // TerminateMachine ends a machine and frees its volume.
@@ -149,9 +158,10 @@ func (w *World) AttachVolume(ctx context.Context, volumeID, machineID string) er
 			return fmt.Errorf("volume %s is attached to %s: %w", volumeID, v.AttachedTo, reconciler.ErrConflict)
 		}
 		v.AttachedTo = machineID
-		a := w.agents[machineID]
-		a.VolumeAttached = true
-		w.agents[machineID] = a
+		if a, ok := w.agents[machineID]; ok { // the agent of one that starts sees it when it answers
+			a.VolumeAttached = true
+			w.agents[machineID] = comeBack(a)
+		}
 		return nil
 	})
 }

@@ -40,6 +40,13 @@ func (n *Names) Put(a plan.Address) {
 	n.records[recordKey(a.Name, a.Type)] = a
 }
 
+// Remove takes a record away as somebody would by hand.
+func (n *Names) Remove(name, kind string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.records, recordKey(name, kind))
+}
+
 // SetGap says why the domain cannot be listed whole from now on; empty: it can.
 func (n *Names) SetGap(gap string) {
 	n.mu.Lock()

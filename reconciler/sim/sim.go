@@ -41,6 +41,7 @@ type World struct {
 	lost     int            // answers still to be lost
 	refused  int            // requests still to be refused
 	actions  map[string]int // how often each distinct effect was carried out
+	watching func(View)
 }
 
 // New makes an empty world.
@@ -87,6 +88,36 @@ func (w *World) Stop(id string) {
 		w.agents[id] = a
 	})
 }
+
+// Restart has a machine that stopped start again by itself or by hand: its agent
+// comes back with the order it had.
+func (w *World) Restart(id string) {
+	w.set(func() { w.restart(id) })
+}
+
+// Detach takes a volume off its machine by force, as somebody would in a console:
+// its database has nothing to write to any more.
+func (w *World) Detach(id string) {
+	w.set(func() {
+		v := w.volume(id)
+		if a, ok := w.agents[v.AttachedTo]; ok {
+			a.VolumeAttached, a.Database, a.DatabaseDetail = false, plan.DatabaseFailed, "its volume is gone"
+			w.agents[v.AttachedTo] = a
+		}
+		v.AttachedTo = ""
+	})
+}
+
+// A View is the whole world at one moment. It is read and not kept.
+type View struct {
+	Machines []plan.Machine
+	Volumes  []plan.Volume
+	Agents   map[string]plan.Agent
+}
+
+// Watch has look called after every change, for what must hold at every moment. It
+// must not call the world.
+func (w *World) Watch(look func(View)) { w.set(func() { w.watching = look }) }
 
 // Kill ends a machine for good, as somebody would in a console.
 func (w *World) Kill(id string) { w.set(func() { w.terminate(id) }) }
@@ -164,6 +195,9 @@ func (w *World) ServingAll(instanceType string) (n int) {
 func (w *World) set(change func()) {
 	w.mu.Lock()
 	change()
+	if w.watching != nil {
+		w.watching(View{w.machines, w.volumes, w.agents})
+	}
 	chans := slices.Clone(w.changed)
 	w.mu.Unlock()
 	for _, c := range chans {

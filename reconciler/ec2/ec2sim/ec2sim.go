@@ -13,11 +13,15 @@ package ec2sim
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
+	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
@@ -38,7 +42,9 @@ type API struct {
 	tokens    map[string]launched
 	lag       time.Duration
 	history   []view
+	page      int // 0: as many as a request asks for
 	snapshots map[string]snapshot
+	unwell    map[string]types.InstanceStatus // by machine
 }
 
 // A Call is one request, as a fault sees it.
@@ -46,12 +52,14 @@ type Call struct {
 	Action string
 	Number int // of this action, from 1
 	Zone   string
+	Page   bool // of a listing, not the first
 }
 
 // A Fault is what a request fails with.
 type Fault struct {
 	Code  string // AWS's
 	After bool   // the effect happens all the same
+	Hang  bool   // nobody answers until the caller gives up
 }
 
 type limit struct {
@@ -63,7 +71,7 @@ type limit struct {
 // ec2.Buckets gives them, or a test's.
 func New(world *sim.World, limits []ec2.Bucket) *API {
 	a := &API{world: world, limits: map[string][]limit{}, calls: map[string]int{}, tags: map[string]map[string]string{},
-		tokens: map[string]launched{}, snapshots: map[string]snapshot{}}
+		tokens: map[string]launched{}, snapshots: map[string]snapshot{}, unwell: map[string]types.InstanceStatus{}}
 	for _, b := range limits {
 		for _, action := range b.Actions {
 			a.limits[action] = append(a.limits[action], limit{b, rate.NewLimiter(rate.Limit(b.PerSecond), b.Burst)})
@@ -100,29 +108,64 @@ func (a *API) Lag(d time.Duration) {
 	a.lag = d
 }
 
+// PageSize has listings come in pages of so many: AWS may give fewer than were asked
+// for. 0: as many as were asked for.
+func (a *API) PageSize(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.page = n
+}
+
 // answer counts a request and lets it happen, unless a limit or a fault says no.
 // Units is how many instances it is about.
-func (a *API) answer(_ context.Context, action, zone string, units int, effect func() error) error {
-	fault, err := a.admit(action, zone, units)
+func (a *API) answer(ctx context.Context, action, zone string, units int, effect func() error) error {
+	return a.said(action, a.happen(ctx, Call{Action: action, Zone: zone}, units, effect))
+}
+
+// list is answer for a page of a listing.
+func (a *API) list(ctx context.Context, action string, token *string, effect func() error) error {
+	return a.said(action, a.happen(ctx, Call{Action: action, Page: aws.ToString(token) != ""}, 0, effect))
+}
+
+func (a *API) happen(ctx context.Context, call Call, units int, effect func() error) error {
+	fault, err := a.admit(call, units)
 	if err != nil {
 		return err
 	}
 	if fault != nil && !fault.After {
-		return refusal(fault.Code)
+		return fault.err(ctx)
 	}
 	if err := effect(); err != nil {
 		return err
 	}
 	if fault != nil {
-		return refusal(fault.Code)
+		return fault.err(ctx)
 	}
 	return nil
 }
 
-func (a *API) admit(action, zone string, units int) (*Fault, error) {
+func (f *Fault) err(ctx context.Context) error {
+	if f.Hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return refusal(f.Code)
+}
+
+// said puts an error into the words of the SDK, which names every request.
+func (a *API) said(action string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &smithy.OperationError{ServiceID: "EC2", OperationName: action, Err: fmt.Errorf("https response error StatusCode: 400, RequestID: %s, %w", uuid.NewString(), err)}
+}
+
+func (a *API) admit(call Call, units int) (*Fault, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	action := call.Action
 	a.calls[action]++
+	call.Number = a.calls[action]
 	for _, l := range a.limits[action] {
 		n := 1
 		if l.Instances {
@@ -136,7 +179,7 @@ func (a *API) admit(action, zone string, units int) (*Fault, error) {
 	if a.fault == nil {
 		return nil, nil
 	}
-	return a.fault(Call{Action: action, Number: a.calls[action], Zone: zone}), nil
+	return a.fault(call), nil
 }
 
 func refusal(code string) error {

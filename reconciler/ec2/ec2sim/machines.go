@@ -122,21 +122,16 @@ func (a *API) TerminateInstances(ctx context.Context, in *sdk.TerminateInstances
 // DescribeInstances lists machines in pages.
 func (a *API) DescribeInstances(ctx context.Context, in *sdk.DescribeInstancesInput, _ ...func(*sdk.Options)) (*sdk.DescribeInstancesOutput, error) {
 	out := &sdk.DescribeInstancesOutput{}
-	err := a.answer(ctx, "DescribeInstances", "", 0, func() error {
+	err := a.list(ctx, "DescribeInstances", in.NextToken, func() error {
 		ids := in.InstanceIds
 		found := a.instances(func(m plan.Machine) bool {
 			return (len(ids) == 0 || slices.Contains(ids, m.ID)) && a.passes(m.ID, in.Filters)
 		}, a.seen(ctx))
-		page, next := pageOf(found, in.NextToken, in.MaxResults)
+		page, next := pageOf(found, in.NextToken, a.most(in.MaxResults))
 		out.Reservations, out.NextToken = []types.Reservation{{Instances: page}}, next
 		return nil
 	})
 	return out, err
-}
-
-// DescribeInstanceStatus knows of no trouble.
-func (a *API) DescribeInstanceStatus(ctx context.Context, _ *sdk.DescribeInstanceStatusInput, _ ...func(*sdk.Options)) (*sdk.DescribeInstanceStatusOutput, error) {
-	return &sdk.DescribeInstanceStatusOutput{}, a.answer(ctx, "DescribeInstanceStatus", "", 0, func() error { return nil })
 }
 
 var states = map[plan.MachineState]types.InstanceStateName{
@@ -170,6 +165,16 @@ func (a *API) instances(which func(plan.Machine) bool, v view) []types.Instance 
 		found = append(found, i)
 	}
 	return found
+}
+
+// most is how many things a page holds.
+func (a *API) most(asked *int32) *int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.page > 0 && (asked == nil || int(*asked) > a.page) {
+		return aws.Int32(int32(a.page))
+	}
+	return asked
 }
 
 // pageOf is one page; the token is where the next begins.

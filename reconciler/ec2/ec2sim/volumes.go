@@ -15,7 +15,7 @@ import (
 // DescribeVolumes lists volumes in pages.
 func (a *API) DescribeVolumes(ctx context.Context, in *sdk.DescribeVolumesInput, _ ...func(*sdk.Options)) (*sdk.DescribeVolumesOutput, error) {
 	out := &sdk.DescribeVolumesOutput{}
-	err := a.answer(ctx, "DescribeVolumes", "", 0, func() error {
+	err := a.list(ctx, "DescribeVolumes", in.NextToken, func() error {
 		var found []types.Volume
 		now := a.seen(ctx)
 		if len(in.VolumeIds) > 0 {
@@ -29,7 +29,7 @@ func (a *API) DescribeVolumes(ctx context.Context, in *sdk.DescribeVolumesInput,
 		if len(in.VolumeIds) > 0 && len(found) == 0 {
 			return refusal("InvalidVolume.NotFound")
 		}
-		out.Volumes, out.NextToken = pageOf(found, in.NextToken, in.MaxResults)
+		out.Volumes, out.NextToken = pageOf(found, in.NextToken, a.most(in.MaxResults))
 		return nil
 	})
 	return out, err

@@ -1,0 +1,164 @@
+package reconciler_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/reconciler/sim"
+)
+
+// A witness sees every publication of the ledger and the world after every change,
+// and remembers what must never be.
+type witness struct {
+	mu        sync.Mutex
+	slots     map[string]plan.SlotID // by token and index, as they were published
+	tokens    map[plan.SlotID]string
+	data      map[string]string // volume by deployment, once a database had it
+	broken    []string
+	told      map[string]bool
+	replacing int // the most deployments with two machines at one moment
+	published int
+}
+
+func newWitness() *witness {
+	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, data: map[string]string{}, told: map[string]bool{}}
+}
+
+// store is a hub whose publications are witnessed.
+func (w *witness) store(s reconciler.Store) reconciler.Store { return witnessed{s, w} }
+
+type witnessed struct {
+	reconciler.Store
+	witness *witness
+}
+
+func (s witnessed) Publish(ctx context.Context, base string, edits []ledger.Edit, message string) (string, error) {
+	commit, err := s.Store.Publish(ctx, base, edits, message)
+	if err == nil {
+		s.witness.publish(edits)
+	}
+	return commit, err
+}
+
+func (w *witness) publish(edits []ledger.Edit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.published++
+	for _, e := range edits {
+		if e.Table != "slots" || e.Delete {
+			continue
+		}
+		key := fmt.Sprint(e.Row["token"], "/", e.Row["launch_index"])
+		generation, _ := strconv.ParseInt(fmt.Sprint(e.Row["generation"]), 10, 64)
+		id := plan.SlotID{Deployment: fmt.Sprint(e.Row["deployment"]), Generation: generation}
+		w.slots[key] = id
+		if had, ok := w.tokens[id]; ok && had != key {
+			w.tell("slot %v was claimed as %s and as %s", id, had, key)
+		}
+		w.tokens[id] = key
+	}
+}
+
+// tell remembers what is wrong, once.
+func (w *witness) tell(format string, args ...any) {
+	if what := fmt.Sprintf(format, args...); !w.told[what] {
+		w.told[what] = true
+		w.broken = append(w.broken, what)
+	}
+}
+
+func (w *witness) look(v sim.View) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	volume := w.volumes(v)
+	filled, machines := map[plan.SlotID]string{}, map[string]int{}
+	for _, m := range v.Machines {
+		if m.State == plan.MachineTerminated {
+			continue
+		}
+		slot, claimed := w.slots[fmt.Sprint(m.Token, "/", m.Index)]
+		switch other := filled[slot]; {
+		case !claimed:
+			w.tell("machine %s was launched and no claim of it was published", m.ID)
+		case other != "":
+			w.tell("slot %v has machines %s and %s", slot, other, m.ID)
+		}
+		filled[slot] = m.ID
+		machines[slot.Deployment]++
+	}
+	replacing := 0
+	for deployment, n := range machines {
+		if n > 2 {
+			w.tell("deployment %s has %d machines", deployment, n)
+		}
+		if n > 1 {
+			replacing++
+		}
+	}
+	w.replacing = max(w.replacing, replacing)
+	w.databases(v, volume)
+}
+
+// volumes are those attached, by machine. None that held data may be missing.
+func (w *witness) volumes(v sim.View) map[string]string {
+	at, exists := map[string]string{}, map[string]bool{}
+	for _, vol := range v.Volumes {
+		exists[vol.ID] = true
+		if other := at[vol.AttachedTo]; other != "" && vol.AttachedTo != "" {
+			w.tell("machine %s has the volumes %s and %s", vol.AttachedTo, other, vol.ID)
+		}
+		at[vol.AttachedTo] = vol.ID
+	}
+	for deployment, id := range w.data {
+		if !exists[id] {
+			w.tell("volume %s of deployment %s is gone", id, deployment)
+		}
+	}
+	return at
+}
+
+func (w *witness) databases(v sim.View, volume map[string]string) {
+	serving := map[string]string{}
+	for id, a := range v.Agents {
+		if !a.Reachable || a.Database != plan.DatabaseServing || a.Order == nil {
+			continue
+		}
+		deployment := a.Order.Deployment
+		if other := serving[deployment]; other != "" {
+			w.tell("databases of deployment %s serve on machines %s and %s", deployment, other, id)
+		}
+		serving[deployment] = id
+		if had := w.data[deployment]; had != "" && had != volume[id] {
+			w.tell("the database of deployment %s had volume %s and serves on %s", deployment, had, volume[id])
+		}
+		w.data[deployment] = volume[id]
+	}
+}
+
+// check fails the test for what was seen.
+func (w *witness) check(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, what := range w.broken {
+		t.Error(what)
+	}
+}
+
+func (w *witness) publications() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.published
+}
+
+func (w *witness) mostReplacing() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.replacing
+}
