@@ -25,8 +25,8 @@ func (a *account) checks(t *testing.T) (map[string]aws.Check, int) {
 	return by, code
 }
 
-// TestServeCheck asks moto whether what a configuration names is there.
-func TestServeCheck(t *testing.T) {
+// TestServeCheckOnEC2 asks moto whether what a configuration names is there.
+func TestServeCheckOnEC2(t *testing.T) {
 	a := newAccount(t)
 	found, code := a.checks(t)
 	for _, what := range []string{"configuration", "credentials", "machine image", "subnets", "security groups", "a launch in " + accountZone, "secrets", "identity documents"} {
