@@ -50,6 +50,9 @@ func (f *fleet) dial(name string) (*sql.DB, error) {
 	c := mysql.NewConfig()
 	c.User, c.DBName, c.Passwd = at.User, at.Database, strings.TrimSpace(password)
 	c.Net, c.Addr = "tcp", net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	if f.resolve != nil {
+		c.Addr = net.JoinHostPort(f.resolve(at.Host), strconv.Itoa(at.Port))
+	}
 	c.Timeout = 5 * time.Second // loopback: longer is never
 	c.Logger = &mysql.NopLogger{}
 	if at.CA != "" {

@@ -33,6 +33,8 @@ type fleet struct {
 	up  *exec.Cmd
 	out *output
 	env []string // of the commands, beside what all have
+	// resolve is the address of a database's name; nil: what is told is the address.
+	resolve func(host string) string
 }
 
 // An output collects what a process writes while others read it.

@@ -62,6 +62,7 @@ func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
 		fleet: &fleet{t: t, dir: filepath.Join(dir, "fleet"), out: &output{},
 			env: []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"}},
 	}
+	f.resolve = func(host string) string { return f.records()[host+" A"] }
 	f.makeZone()
 	hub := newHub(t)
 	f.config = f.configure(dir, hub)

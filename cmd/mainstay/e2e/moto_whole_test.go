@@ -32,6 +32,9 @@ func TestEC2Whole(t *testing.T) {
 		names[d.Name] = d.Name
 	}
 	f.placed(many, foreign)
+	if version := f.one(f.open("db-00"), "SELECT dolt_version()"); version != "2.2.0" { // a client that checks the name
+		t.Errorf("db-00 runs Dolt %s", version)
+	}
 	if resolves {
 		f.fillAll(slices.Collect(maps.Keys(names)))
 	}
