@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
-	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/repostore"
 )
 
@@ -27,10 +27,7 @@ func TestFaultStaleListings(t *testing.T) {
 
 		c.api.Lag(time.Minute)
 		c.sql("UPDATE deployments SET instance_type = 't3.large'")
-		for range 3 { // each replacement is many steps, all of them under the lag
-			c.until("one more is replaced", func(s *ledger.State) bool { return true })
-			time.Sleep(4 * time.Minute)
-		}
+		time.Sleep(10 * time.Minute) // each replacement is many steps, all of them under the lag
 		c.api.Lag(0)
 		c.recovered(15 * time.Minute)
 		if d := named(c.state(), "orders"); d.VolumeID != first.VolumeID || d.Generation != 2 {
@@ -55,14 +52,13 @@ func TestFaultPageOfListing(t *testing.T) {
 					return nil
 				})
 				c.told("", "InternalError", "it is looked at again")
-				live, volumes := len(c.world.Live()), len(c.world.Volumes())
 				c.sql("DELETE FROM deployments WHERE name = 'd'")
 				c.add("e")
+				c.told("d", "not be listed whole", "nothing is destroyed until it is")
 				c.told("e", "not whole")
 				time.Sleep(10 * time.Minute)
-				c.Logf("%d machines and %d volumes are %d and %d", live, volumes, len(c.world.Live()), len(c.world.Volumes()))
-				if n := len(c.world.Volumes()); n != volumes {
-					c.Errorf("%d volumes became %d under the gap", volumes, n)
+				if m, v := len(c.world.Live()), len(c.world.Volumes()); m != 4 || v != 4 || c.world.ServingAll("") != 4 {
+					c.Errorf("4 machines and volumes became %d and %d under the gap, %d serve", m, v, c.world.ServingAll(""))
 				}
 				c.api.Failing(nil)
 				c.recovered(4 * time.Minute)
@@ -189,25 +185,29 @@ func TestFaultTwoControlPlanes(t *testing.T) {
 		defer end()
 		var mu sync.Mutex
 		random := rand.New(rand.NewPCG(12, 0))
-		c.api.Failing(func(ec2sim.Call) *ec2sim.Fault {
+		c.api.Failing(func(call ec2sim.Call) *ec2sim.Fault {
 			mu.Lock()
 			defer mu.Unlock()
-			switch p := random.Float64(); {
-			case p < 0.2:
+			p := random.Float64()
+			if strings.HasPrefix(call.Action, "Describe") {
+				p *= 10 // each look is six of them
+			}
+			switch {
+			case p < 0.3:
 				return &ec2sim.Fault{Code: "Unavailable"}
-			case p < 0.4:
+			case p < 0.6:
 				return &ec2sim.Fault{Code: "RequestTimeout", After: true}
 			}
 			return nil
 		})
-		for i := range 4 {
+		for i := range 3 {
 			c.add(fmt.Sprint("a", i), fmt.Sprint("b", i))
 			time.Sleep(20 * time.Second)
 		}
-		time.Sleep(3 * time.Minute)
+		time.Sleep(2 * time.Minute)
 		c.sql("UPDATE deployments SET instance_type = 't3.large' WHERE name LIKE 'a%'")
 		c.sql("UPDATE deployments SET running = false WHERE name LIKE 'b%'")
-		time.Sleep(10 * time.Minute)
+		time.Sleep(3 * time.Minute)
 		c.api.Failing(nil)
 		c.recovered(15 * time.Minute)
 	})
@@ -227,22 +227,24 @@ func TestFaultTroubledMachines(t *testing.T) {
 				c.api.Impair(m, time.Now())
 			}
 		}
-		c.until("one is replaced with the reason", func(s *ledger.State) bool {
+		reasons, waiting := map[string]bool{}, false
+		c.eventuallyEvery(5*time.Second, "all are replaced", time.Hour, func() bool {
+			s, replaced, turns := c.state(), 0, 0
 			for _, name := range troubled {
-				if says(s, name, "AWS retires its host", "waits for its turn") {
-					return true
+				reasons[name] = reasons[name] || says(s, name, "is to be replaced: AWS")
+				if says(s, name, "waits for its turn: 1 of at most 1") {
+					turns++
+				}
+				if d := named(s, name); d.Generation == 2 && d.Ready && d.Phase == plan.PhaseServing {
+					replaced++
 				}
 			}
-			return false
+			waiting = waiting || turns > 1
+			return replaced == len(troubled)
 		})
-		c.until("all are replaced", func(s *ledger.State) bool {
-			for _, name := range troubled {
-				if d := named(s, name); d.Generation != 2 || !d.Ready {
-					return false
-				}
-			}
-			return true
-		})
+		if len(reasons) != len(troubled) || !waiting {
+			c.Errorf("reasons were given for %v, and others waited for their turn: %t", reasons, waiting)
+		}
 		s := c.converged()
 		for _, name := range troubled {
 			if d, old := named(s, name), named(before, name); d.VolumeID != old.VolumeID || d.MachineID == old.MachineID {

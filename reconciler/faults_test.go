@@ -165,6 +165,30 @@ func TestFaultNoCapacityInOneZone(t *testing.T) {
 	})
 }
 
+// TestFaultNoCapacityForAType: what the reason advises must help.
+func TestFaultNoCapacityForAType(t *testing.T) {
+	newFaults(t).play(func(c *cloudBench) {
+		defer c.witness.check(c.T)
+		c.api.Failing(func(call ec2sim.Call) *ec2sim.Fault {
+			if call.Action == "RunInstances" && call.Type == "t3.small" {
+				return &ec2sim.Fault{Code: "InsufficientInstanceCapacity"}
+			}
+			return nil
+		})
+		c.add("orders", "sales")
+		c.told("orders", "no capacity", "another zone or instance type may have some")
+		c.sql("UPDATE deployments SET instance_type = 't3.large' WHERE name = 'orders'")
+		c.until("the other type helps", func(s *ledger.State) bool { return named(s, "orders").Ready })
+		c.api.Failing(nil)
+		c.until("so does patience", func(s *ledger.State) bool { return named(s, "sales").Ready })
+		// The request for both was repeated for one. What it made for the other is ended,
+		// and its volume, which never held anything, is on no record.
+		c.told("", "volume vol-", "no deployment on record has them")
+		c.recovered(3 * time.Minute)
+		c.wantOneMachineEach(c.state())
+	})
+}
+
 func TestFaultLaunchTimesOut(t *testing.T) {
 	for name, fault := range map[string]ec2sim.Fault{"lost": {Code: "RequestTimeout", After: true}, "silent": {Hang: true, After: true}} {
 		t.Run(name, func(t *testing.T) {

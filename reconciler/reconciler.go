@@ -271,15 +271,14 @@ func wrongWorld(err error) error {
 // another one every machine would seem to be gone.
 func (r *Reconciler) checkWorld(ctx context.Context, recorded string) (string, error) {
 	id, err := r.cfg.Cloud.Identity(ctx)
-	switch {
-	case err != nil && r.identity != "":
-		id = r.identity // it told before; what it refuses now is in the gaps
-	case err != nil:
+	if err != nil && r.identity == "" {
 		return "", fmt.Errorf("%w: asking the cloud who it is: %w", errNoWorld, err)
 	}
+	if err != nil {
+		id = r.identity // it told before; what it refuses now is in the gaps
+	}
 	r.identity = id
-	switch {
-	case recorded != "" && recorded != id:
+	if recorded != "" && recorded != id {
 		return "", fmt.Errorf("%w: this hub's fleet lives in %q and this control plane works in %q; "+
 			"point it at the fleet's cloud, or give this cloud a hub of its own", errWrongWorld, recorded, id)
 	}

@@ -88,8 +88,12 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	return nil
 }
 
+// markAll has everything decided anew, also what is on its way out.
 func (r *Reconciler) markAll() {
 	for id := range r.desired.snapshot.Deployments {
+		r.desk.mark(id)
+	}
+	for id := range r.state.Entries {
 		r.desk.mark(id)
 	}
 }

@@ -100,6 +100,12 @@ func gone(in *plan.Input) {
 	in.Machines, in.Agents, in.Volumes[0].AttachedTo = nil, nil, ""
 }
 
+// unlaunched is a new deployment whose launch was claimed an hour ago and made nothing.
+func unlaunched(in *plan.Input) {
+	in.Entry.VolumeID, in.Entry.Slots[0].State, in.Entry.Slots[0].MachineID = "", plan.SlotClaimed, ""
+	in.Machines, in.Volumes, in.Agents = nil, nil, nil
+}
+
 // moving is a replacement: generation 2 is up and empty, generation 1 serves.
 func moving(in *plan.Input) {
 	in.Row = orders(func(d *specs.Deployment) { d.InstanceType = "t3.large" })
@@ -189,9 +195,18 @@ var cases = []struct {
 	{"adopted/let-go", adopted("", launched)},
 	{"new-row/machines-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Machines: "page 2: timeout"}}},
 	{"new-row/volumes-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Volumes: "page 2: timeout"}}},
-	{"launch/answer-lost", running(func(in *plan.Input) {
-		in.Entry.VolumeID, in.Entry.Slots[0].State, in.Entry.Slots[0].MachineID = "", plan.SlotClaimed, ""
-		in.Machines, in.Volumes, in.Agents = nil, nil, nil
+	{"launch/answer-lost", running(unlaunched)},
+	{"launch/refused-and-type-changed", running(unlaunched, row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }))},
+	{"launch/refused-and-zone-changed", running(unlaunched, row(func(d *specs.Deployment) { d.Zone = "other" }))},
+	{"launch/type-changed-at-once", running(unlaunched, row(func(d *specs.Deployment) { d.InstanceType = "t3.large" }), func(in *plan.Input) {
+		in.Entry.Slots[0].ClaimedAt = now.Add(-10 * time.Second)
+	})},
+	{"launch/given-up-volume-late", running(unlaunched, func(in *plan.Input) {
+		given := slot(1)
+		given.State = plan.SlotVoid
+		in.Entry.Slots = []plan.Slot{slot(2, func(s *plan.Slot) { s.State, s.MachineID = plan.SlotClaimed, "" }), given}
+		in.Machines = []plan.Machine{machine(1, plan.MachineRunning)}
+		in.Volumes = []plan.Volume{{ID: "vol-1", Deployment: "d1", GB: 10, AttachedTo: "m-1"}}
 	})},
 	{"launch/listing-lags", running(func(in *plan.Input) {
 		in.Entry.Slots[0].ClaimedAt = now.Add(-10 * time.Second)
@@ -247,6 +262,11 @@ var cases = []struct {
 	{"stray/given-up-launch-succeeded", running(gone, func(in *plan.Input) { in.Machines = []plan.Machine{machine(1, plan.MachineRunning)} })},
 	{"delete/serving", running(deleted)},
 	{"delete/retained", running(deleted, gone)},
+	{"delete/serving-under-gap", running(deleted, func(in *plan.Input) { in.Gaps.Machines = "page 2: timeout" })},
+	{"delete/serving-under-volumes-gap", running(deleted, func(in *plan.Input) { in.Gaps.Volumes = "page 2: timeout" })},
+	{"delete/volume-not-listed-yet", running(deleted, gone, func(in *plan.Input) {
+		in.Volumes, in.Entry.DeletedAt = nil, now.Add(-10*time.Second)
+	})},
 	{"delete/retention-over", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter = now })},
 	{"delete/retention-over-under-gap", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter, in.Gaps.Volumes = now, "denied" })},
 	{"delete/done", running(deleted, gone, func(in *plan.Input) { in.Volumes = nil })},

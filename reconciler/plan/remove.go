@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -39,6 +40,11 @@ func (d *decision) end(m *Machine, generation int64, cost Disruption, why string
 // remove takes down a deployment whose row was deleted, and in the end its volume.
 func (d *decision) remove() {
 	why := "its row was deleted in " + short(d.entry.DeletedIn)
+	if g := cmp.Or(d.in.Gaps.Machines, d.in.Gaps.Volumes); g != "" && d.current() != nil {
+		d.phase = PhaseDeleting
+		d.waitf("what there is could not be listed whole (%s): nothing is destroyed until it is", g)
+		return
+	}
 	d.tearDown(Destroy, why)
 	d.phase = d.restPhase(PhaseDeleting, PhaseDeleted)
 	if d.current() != nil || len(d.out.Actions) > 0 {
@@ -48,6 +54,8 @@ func (d *decision) remove() {
 	switch {
 	case d.in.Gaps.Volumes != "" || d.in.Gaps.Machines != "":
 		d.recheckAt(d.in.Now.Add(time.Minute)) // a gap closes by itself or never; a minute costs nothing here
+	case v == nil && d.entry.VolumeID != "" && d.in.Now.Before(d.entry.DeletedAt.Add(listingLag)):
+		d.recheckAt(d.entry.DeletedAt.Add(listingLag)) // it may only not be listed yet
 	case v == nil && len(d.volumes()) == 0:
 		d.forget = d.noMachines()
 	case v == nil:

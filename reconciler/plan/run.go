@@ -10,6 +10,8 @@ import (
 // what serves meanwhile serves on.
 func (d *decision) run() {
 	d.phase = d.firstPhase()
+	d.noteTrouble()
+	d.giveUp()
 	cur := d.current()
 	if cur == nil {
 		d.launchFirst()
@@ -44,6 +46,37 @@ func (d *decision) ready(cur *Slot) bool {
 	return false
 }
 
+// giveUp leaves a launch that never came about when something else is asked for
+// meanwhile: where a cloud has no such machine, to ask for another kind or zone must
+// help. A machine that turns up late is ended like any of a void slot.
+func (d *decision) giveUp() {
+	cur := d.current()
+	if cur == nil || cur.State != SlotClaimed || d.asked(cur) || d.in.Gaps.Machines != "" {
+		return
+	}
+	if listed := cur.ClaimedAt.Add(listingLag); d.in.Now.Before(listed) {
+		d.recheckAt(listed)
+		return
+	}
+	cur.State = SlotVoid
+	d.findMachine()
+}
+
+// asked says whether a slot's launch asks for what the row says.
+func (d *decision) asked(s *Slot) bool {
+	return d.shaped(s) && (s.Shape.Volume == nil || *s.Shape.Volume == d.volumeSpec())
+}
+
+// noteTrouble tells of machines that should be replaced, also while they wait for
+// their turn.
+func (d *decision) noteTrouble() {
+	for _, m := range d.in.Machines {
+		if m.Trouble != "" && m.State == MachineRunning {
+			d.note("Trouble", "Replace", fmt.Sprintf("machine %s is to be replaced: %s", m.ID, m.Trouble))
+		}
+	}
+}
+
 // firstPhase tells a database that never was from one that is to come back.
 func (d *decision) firstPhase() Phase {
 	if d.entry.VolumeID == "" || d.neverOrdered() {
@@ -75,10 +108,16 @@ func (d *decision) launchFirst() {
 	shape := Shape{Zone: row.Zone, InstanceType: row.InstanceType}
 	with := "for volume " + d.entry.VolumeID
 	if d.volume() == nil {
-		shape.Volume = &VolumeSpec{Type: row.VolumeType, GB: row.VolumeGB, IOPS: row.VolumeIOPS, MiBps: row.VolumeMiBps}
+		spec := d.volumeSpec()
+		shape.Volume = &spec
 		with = fmt.Sprintf("with a new %d GiB %s volume", row.VolumeGB, row.VolumeType)
 	}
 	d.launch(d.claim(shape), None, fmt.Sprintf("launch a %s in %s %s", row.InstanceType, row.Zone, with))
+}
+
+func (d *decision) volumeSpec() VolumeSpec {
+	row := d.in.Row
+	return VolumeSpec{Type: row.VolumeType, GB: row.VolumeGB, IOPS: row.VolumeIOPS, MiBps: row.VolumeMiBps}
 }
 
 func (d *decision) launch(s Slot, cost Disruption, summary string) {

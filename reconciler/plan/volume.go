@@ -1,13 +1,23 @@
 package plan
 
+import "slices"
+
 // noteVolume remembers the data volume once it is seen, so that its absence can
 // be told from its never having been.
 func (d *decision) noteVolume() {
 	if d.entry.VolumeID == "" {
-		if vs := d.volumes(); len(vs) == 1 {
+		if vs := d.volumes(); len(vs) == 1 && !d.onGivenUp(vs[0]) {
 			d.entry.VolumeID = vs[0].ID
 		}
 	}
+}
+
+// onGivenUp says whether a volume came with a machine that was given up: it is empty.
+func (d *decision) onGivenUp(v Volume) bool {
+	return v.AttachedTo != "" && slices.ContainsFunc(d.entry.Slots, func(s Slot) bool {
+		m := d.machineOf(s)
+		return s.State == SlotVoid && m != nil && m.ID == v.AttachedTo
+	})
 }
 
 func (d *decision) volumes() []Volume {

@@ -50,9 +50,10 @@ type API struct {
 // A Call is one request, as a fault sees it.
 type Call struct {
 	Action string
-	Number int // of this action, from 1
-	Zone   string
-	Page   bool // of a listing, not the first
+	Number int    // of this action, from 1
+	Zone   string // of a launch
+	Type   string // of the machines of a launch
+	Page   bool   // of a listing, not the first
 }
 
 // A Fault is what a request fails with.
@@ -118,8 +119,8 @@ func (a *API) PageSize(n int) {
 
 // answer counts a request and lets it happen, unless a limit or a fault says no.
 // Units is how many instances it is about.
-func (a *API) answer(ctx context.Context, action, zone string, units int, effect func() error) error {
-	return a.said(action, a.happen(ctx, Call{Action: action, Zone: zone}, units, effect))
+func (a *API) answer(ctx context.Context, action string, units int, effect func() error) error {
+	return a.said(action, a.happen(ctx, Call{Action: action}, units, effect))
 }
 
 // list is answer for a page of a listing.

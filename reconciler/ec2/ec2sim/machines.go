@@ -28,7 +28,8 @@ type launched struct {
 func (a *API) RunInstances(ctx context.Context, in *sdk.RunInstancesInput, _ ...func(*sdk.Options)) (*sdk.RunInstancesOutput, error) {
 	out := &sdk.RunInstancesOutput{}
 	token, most := aws.ToString(in.ClientToken), int(aws.ToInt32(in.MaxCount))
-	err := a.answer(ctx, "RunInstances", aws.ToString(in.SubnetId), most, func() error {
+	call := Call{Action: "RunInstances", Zone: aws.ToString(in.SubnetId), Type: string(in.InstanceType)}
+	err := a.said(call.Action, a.happen(ctx, call, most, func() error {
 		a.mu.Lock()
 		first, used := a.tokens[token]
 		a.mu.Unlock()
@@ -43,7 +44,7 @@ func (a *API) RunInstances(ctx context.Context, in *sdk.RunInstancesInput, _ ...
 		}
 		out.Instances = a.instances(func(m plan.Machine) bool { return slices.Contains(first.ids, m.ID) }, a.present(ctx))
 		return nil
-	})
+	}))
 	return out, err
 }
 
@@ -97,7 +98,7 @@ func (a *API) write(id string, tags []types.Tag) {
 
 // StartInstances starts stopped machines.
 func (a *API) StartInstances(ctx context.Context, in *sdk.StartInstancesInput, _ ...func(*sdk.Options)) (*sdk.StartInstancesOutput, error) {
-	return &sdk.StartInstancesOutput{}, a.answer(ctx, "StartInstances", "", len(in.InstanceIds), func() error {
+	return &sdk.StartInstancesOutput{}, a.answer(ctx, "StartInstances", len(in.InstanceIds), func() error {
 		for _, id := range in.InstanceIds {
 			if err := a.world.StartMachine(ctx, id); err != nil {
 				return refusal("IncorrectInstanceState")
@@ -109,7 +110,7 @@ func (a *API) StartInstances(ctx context.Context, in *sdk.StartInstancesInput, _
 
 // TerminateInstances ends machines for good.
 func (a *API) TerminateInstances(ctx context.Context, in *sdk.TerminateInstancesInput, _ ...func(*sdk.Options)) (*sdk.TerminateInstancesOutput, error) {
-	return &sdk.TerminateInstancesOutput{}, a.answer(ctx, "TerminateInstances", "", len(in.InstanceIds), func() error {
+	return &sdk.TerminateInstancesOutput{}, a.answer(ctx, "TerminateInstances", len(in.InstanceIds), func() error {
 		for _, id := range in.InstanceIds {
 			if err := a.world.TerminateMachine(ctx, id); err != nil {
 				return refusal("InvalidInstanceID.NotFound")
