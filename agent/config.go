@@ -40,9 +40,10 @@ type Config struct {
 	// it cannot. Ready is called once the agent serves. Both are set by the program.
 	Program string `json:"-"`
 	Ready   func() `json:"-"`
+	// FindVolume finds the device of a volume of EBS; nil: as package disk does.
+	FindVolume func() (*disk.Device, error) `json:"-"`
 
-	dir        string
-	findVolume func() (*disk.Device, error) // nil: as package disk does
+	dir string
 }
 
 // LoadConfig reads machine.json in a machine's directory.

@@ -52,7 +52,7 @@ func newData(config Config, o *orders, log *slog.Logger) (*data, error) {
 		return nil, fmt.Errorf("learn which volume was given back; if %s is damaged, remove it: %w", d.file, err)
 	}
 	o.seen = max(o.seen, last.Generation)
-	d.disk = disk.New(disk.Config{Place: config.Volume, Dir: config.dir, Find: config.findVolume}, last.Volume, log)
+	d.disk = disk.New(disk.Config{Place: config.Volume, Dir: config.dir, Find: config.FindVolume}, last.Volume, log)
 	return d, nil
 }
 

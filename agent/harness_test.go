@@ -202,7 +202,7 @@ func (r *rig) start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	config.findVolume = r.device
+	config.FindVolume = r.device
 	handler := slog.DiscardHandler
 	if testing.Verbose() {
 		handler = slog.NewTextHandler(r.t.Output(), nil)

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -24,14 +25,23 @@ type desk struct {
 	done    map[string]string // by deployment: the commit that is carried out
 	// doubtful are deployments with an agent that is silent or could not be updated.
 	doubtful map[string]struct{}
-	due      time.Time // earliest of recheck and retry; zero: none
+	due      time.Time       // earliest of recheck and retry; zero: none
+	waiting  int             // launches that the cloud has no room for yet
+	shown    map[string]held // what is staged of deployments that wait
+}
+
+// A held is a decision that waits: staged once, it costs nothing more until another
+// is made.
+type held struct {
+	entry *plan.Entry
+	waits string
 }
 
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
 		busy: map[string]task{}, slots: map[launchKey]string{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
-		done: map[string]string{}, doubtful: map[string]struct{}{},
+		done: map[string]string{}, doubtful: map[string]struct{}{}, shown: map[string]held{},
 	}
 }
 
@@ -49,6 +59,7 @@ func (d *desk) reset(s *ledger.State) {
 	clear(d.active)
 	clear(d.slots)
 	clear(d.volumes)
+	clear(d.shown)
 	clear(d.since)
 	for _, e := range s.Entries {
 		d.noteEntry(e)
@@ -180,10 +191,44 @@ func (r *Reconciler) askRoom(in *plan.FleetInput, now time.Time) {
 		return
 	}
 	room, more := paced.LaunchRoom()
-	in.Room, in.More = &room, more.UTC().Format(time.TimeOnly)
-	if len(r.desk.active) > 0 && more.After(now) {
-		r.desk.wakeAt(more)
+	for _, t := range r.desk.busy {
+		if t.launch != nil { // it may not have reached the cloud's limits yet
+			room--
+		}
 	}
+	room = max(0, room)
+	in.Room = &room
+	if r.desk.waiting > 0 {
+		r.desk.wakeAt(later(more, now.Add(leastRoomPause)))
+	}
+}
+
+// leastRoomPause is how soon the cloud is asked again for room that it had none of: a
+// moment's rounding must not make it a loop, and it grows by a machine or two in the
+// time.
+const leastRoomPause = 500 * time.Millisecond
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// noteRoom tells of launches that wait for room.
+func (r *Reconciler) noteRoom(outs []plan.Outcome) {
+	n := 0
+	for _, o := range outs {
+		if slices.ContainsFunc(o.Waits, func(w plan.Wait) bool { return w.Reason == plan.WaitsForRoom }) {
+			n++
+		}
+	}
+	r.desk.waiting = n
+	c := plan.Condition{Type: "LaunchesWait", Status: true}
+	if n > 0 {
+		c.Reason, c.Message = "CloudLimit", fmt.Sprintf("%d machines wait to be launched: the cloud gives only so many at one time, and they come as fast as it does", n)
+	}
+	r.fleet.set(c)
 }
 
 // forget takes a deployment that neither main nor the ledger knows off the books.
@@ -194,6 +239,7 @@ func (r *Reconciler) forget(id string) {
 	delete(d.done, id)
 	delete(d.retry, id)
 	delete(d.doubtful, id)
+	delete(d.shown, id)
 	for _, kind := range []string{"entry", "status", "claim"} {
 		r.book.Set(ledger.Owner{Kind: kind, ID: id}, nil)
 	}
@@ -238,7 +284,9 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	}
 	slices.Sort(in.Disrupted)
 	in.Disrupted = slices.Compact(in.Disrupted)
-	return plan.Fleet(in)
+	outs := plan.Fleet(in)
+	r.noteRoom(outs)
+	return outs
 }
 
 func (r *Reconciler) approved() map[string]bool {

@@ -21,9 +21,9 @@ const (
 	// millisecond; with thousands in a cloud it keeps the listing from being all that
 	// is done.
 	lookShare = 4
-	// lookPage is how many things make listings twice as rare: a cloud gives a
-	// thousand machines and a thousand volumes in one answer each, and counts answers.
-	lookPage = 2000
+	// lookPage is how many machines and volumes make listings rarer by once the time
+	// between them: a cloud gives a thousand in one answer, and counts answers.
+	lookPage = 1000
 )
 
 // A look is when the cloud was listed last, what that took, and one under way.

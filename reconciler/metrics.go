@@ -18,6 +18,7 @@ type metrics struct {
 	calls     *prometheus.CounterVec
 	waiting   prometheus.Gauge
 	busy      prometheus.Gauge
+	certEnd   prometheus.Gauge
 	gaps      *prometheus.GaugeVec
 	published prometheus.Counter
 	lost      prometheus.Counter
@@ -55,6 +56,7 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 		planTime:  histogram("plan_seconds", "Time to decide for all deployments that changed in one pass.", fast),
 		waiting:   gauge("deployments_waiting", "Deployments that are not as wanted and have no action under way."),
 		busy:      gauge("deployments_busy", "Deployments with actions under way."),
+		certEnd:   gauge("certificate_soonest_end_seconds", "When the first of the certificates that databases show ends, Unix time; 0: there is none."),
 		published: counter("status_commits_total", "Commits pushed to the branch status."),
 		lost:      counter("status_pushes_lost_total", "Pushes lost to another control plane."),
 		refused:   counter("commits_refused_total", "Commits of main that a check refused."),
@@ -124,4 +126,12 @@ func (r *Reconciler) noteConvergence() {
 	r.metrics.lag.Observe(lag.Seconds())
 	r.log.Info("converged", "commit", r.state.Applied.Commit, "took", lag.Round(time.Millisecond).String())
 	r.desired.seen = time.Time{}
+}
+
+func (m *metrics) certificatesEnd(soonest time.Time) {
+	if soonest.IsZero() {
+		m.certEnd.Set(0)
+		return
+	}
+	m.certEnd.Set(float64(soonest.Unix()))
 }

@@ -40,6 +40,9 @@ func (r *Reconciler) stageOne(out plan.Outcome, now time.Time) {
 		r.forget(id)
 		return
 	}
+	if r.isShown(out) {
+		return
+	}
 	r.state.Entries[id] = out.Entry
 	r.desk.noteEntry(out.Entry)
 	r.book.Set(ledger.Owner{Kind: "entry", ID: id}, ledger.EntryRecords(out.Entry))
@@ -51,6 +54,25 @@ func (r *Reconciler) stageOne(out plan.Outcome, now time.Time) {
 	keepSince(since, out.Status.Conditions, now)
 	r.book.Set(ledger.Owner{Kind: "status", ID: id}, ledger.StatusRecords(out.Status, r.desk.done[id], since))
 	r.stageClaim(id, len(out.Actions) > 0, out.Settled(), now)
+}
+
+// isShown says whether a decision that only waits is staged already, as it is in
+// most passes for most of a fleet that waits for the cloud.
+func (r *Reconciler) isShown(out plan.Outcome) bool {
+	id := out.Status.ID
+	if len(out.Actions) > 0 || out.Settled() {
+		delete(r.desk.shown, id)
+		return false
+	}
+	now := held{entry: r.desk.active[id].Entry}
+	for _, w := range out.Waits {
+		now.waits += w.Reason + "\n"
+	}
+	if r.desk.shown[id] == now {
+		return true
+	}
+	r.desk.shown[id] = now
+	return false
 }
 
 // rowCommit is the commit in force that last changed the deployment's row, as far

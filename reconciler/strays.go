@@ -136,13 +136,17 @@ func (r *Reconciler) clearStrays(ctx context.Context, now time.Time) {
 	r.dispatch(ctx, outs)
 }
 
-// removal is what removes a stray, when its time has come.
+// removal is what removes a stray, when its time has come. Volumes that people made
+// are never among them: one that is to be adopted waits for its proposal, and one
+// that was restored for its row, for as long as people take.
 func (r *Reconciler) removal(id string, s ledger.Stray, now time.Time) (plan.Action, bool) {
 	a := plan.Action{Name: s.Kind + " " + id, Disruption: plan.None, Summary: fmt.Sprintf("remove %s %s: on no record since %s",
 		s.Kind, id, s.Since.UTC().Format(time.DateTime))}
 	switch {
 	case s.Kind == "machine" && r.cfg.Grace.Machines > 0 && now.Sub(s.Since) >= r.cfg.Grace.Machines:
 		a.Kind, a.MachineID = plan.TerminateMachine, id
+	case s.Kind == "volume" && r.world.volumes[id].ByHand:
+		return a, false
 	case s.Kind == "volume" && r.cfg.Grace.Volumes > 0 && now.Sub(s.Since) >= r.cfg.Grace.Volumes && r.world.volumes[id].AttachedTo == "":
 		a.Kind, a.VolumeID = plan.DeleteVolume, id
 	default:

@@ -186,7 +186,11 @@ func (r *Reconciler) seeGap(kind, reason string, now time.Time) {
 // the last changes nothing.
 func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 	w := &r.world
+	var soonest time.Time
 	for id, a := range reports {
+		if end := a.ListenerExpires; a.Order != nil && !end.IsZero() && (soonest.IsZero() || end.Before(soonest)) {
+			soonest = end
+		}
 		if !a.Reachable {
 			a = r.withAddress(id, a)
 		}
@@ -205,6 +209,7 @@ func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 		}
 	}
 	sweep(r, "agent", w.agents)
+	r.metrics.certificatesEnd(soonest)
 }
 
 // withAddress keeps where the database was last reached: it comes back there, and

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs what stands behind the ports against what stands in for AWS: the suite that
-# every cloud passes, names and secrets against moto, which is installed into
-# build/venv and runs only as long as this does; and the certificates against pebble
-# of build/pebble, which each test starts for itself.
+# Runs what stands behind the ports against what stands in for AWS and for a public
+# authority: the suite that every cloud passes, names, secrets and metrics against
+# moto, the certificates against pebble, and a whole fleet on EC2 with a real agent
+# and a real database for each of moto's instances. moto is installed into build/venv;
+# each part gets one of its own, as it slows down with what it holds.
 set -eu
 cd "$(dirname "$0")/.."
 GO="${GO:-go}" TAGS="${TAGS:-gms_pure_go}" PYTHON="${PYTHON:-python3}"
@@ -12,13 +13,18 @@ stamp="$venv/moto-$moto"
 work=$(mktemp -d)
 server=
 
-finish() {
-	status=$?
-	trap - EXIT
+stop() {
 	if [ -n "$server" ]; then
 		kill "$server" 2>/dev/null || true
 		wait "$server" 2>/dev/null || true
+		server=
 	fi
+}
+
+finish() {
+	status=$?
+	trap - EXIT
+	stop
 	rm -rf "$work"
 	exit "$status"
 }
@@ -36,12 +42,13 @@ if [ ! -e "$stamp" ]; then
 	: >"$stamp"
 fi
 
-port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-"$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.log" 2>&1 &
-server=$!
-
-# The server listens before it answers; its own page says when it does.
-"$venv/bin/python" - "$port" "$server" <<'PY' || { cat "$work/moto.log" >&2; exit 1; }
+# start has a fresh moto answer. It listens before it answers; its own page says when
+# it does.
+start() {
+	port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	"$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.log" 2>&1 &
+	server=$!
+	"$venv/bin/python" - "$port" "$server" <<'PY' || { cat "$work/moto.log" >&2; exit 1; }
 import os, sys, time, urllib.request
 port, pid = sys.argv[1], int(sys.argv[2])
 end = time.monotonic() + 60
@@ -58,11 +65,26 @@ while True:
             sys.exit(f"moto does not answer on port {port}: {e}")
         time.sleep(0.1)
 PY
-
-echo "conformance: moto $moto on 127.0.0.1:$port"
-MAINSTAY_TEST_MOTO="http://127.0.0.1:$port" MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" \
-	"$GO" test -tags "$TAGS" -count=1 -v -timeout 10m ./reconciler/ec2/... ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch >"$work/test.log" 2>&1 || {
-	cat "$work/test.log"
-	exit 1
+	export MAINSTAY_TEST_MOTO="http://127.0.0.1:$port"
 }
-grep -E '^ *--- |requests of|^ok' "$work/test.log"
+
+export MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" MAINSTAY_TEST_BUILD="$PWD/build"
+
+# try runs tests with a moto of their own and prints what they say of requests.
+try() {
+	echo "conformance: $*"
+	start
+	"$GO" test -tags "$TAGS" -count=1 -v "$@" >"$work/test.log" 2>&1 || {
+		cat "$work/test.log"
+		exit 1
+	}
+	grep -E '^--- |^ *--- (FAIL|SKIP)|requests of|deployments serve|per 100|^ok' "$work/test.log"
+	stop
+}
+
+try -timeout 10m -run '^(TestWorldIsACloud|TestPort|TestConformance|TestAdapterOverIt)$' ./reconciler/sim ./reconciler/local ./reconciler/ec2/...
+try -timeout 10m -skip "^TestConformance$" ./reconciler/ec2 ./reconciler/ec2/mototest/...
+try -timeout 10m ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch
+try -timeout 5m -run EC2 ./cmd/mainstay
+# By itself: it starts some seventy programs, and is bounded in time.
+try -timeout 5m -run TestEC2 ./cmd/mainstay/e2e

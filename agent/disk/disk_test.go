@@ -332,6 +332,36 @@ func TestNeverMakesAnewWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestHandedOver: a file system that people made is refused until they label it as
+// docs/adoption.md says, which can be done while it is mounted. Then it is used as it
+// is.
+func TestHandedOver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.run("mkfs.ext4", "-q", b.loop)
+	b.start("")
+	b.refused("Foreign", "e2label "+b.loop+" "+Label)
+	b.stop()
+
+	theirs := filepath.Join(b.dir, "theirs")
+	if err := os.Mkdir(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	b.run("mount", b.loop, theirs)
+	t.Cleanup(func() { _ = syscall.Unmount(theirs, syscall.MNT_DETACH) })
+	if err := os.WriteFile(filepath.Join(theirs, "data"), []byte("by hand"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.run("e2label", b.loop, Label)
+	b.run("umount", theirs)
+	b.start("")
+	b.mounted()
+	b.holds("by hand")
+	if b.tools.count("mkfs.ext4") != 0 {
+		t.Fatal("a file system was made")
+	}
+}
+
 func (b *bench) put(text string, at int64) {
 	b.t.Helper()
 	file, err := os.OpenFile(b.loop, os.O_WRONLY, 0)

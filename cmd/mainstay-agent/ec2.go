@@ -11,6 +11,7 @@ import (
 // ec2Command is what systemd runs on an instance.
 func ec2Command() *cobra.Command {
 	var endpoint string
+	var stand standIn
 	cmd := withDir(&cobra.Command{
 		Use:   "ec2 [--dir DIR]",
 		Short: "Run the agent of an EC2 instance, setting the machine up at its first start",
@@ -32,8 +33,12 @@ SIGTERM ends the agent and leaves the database running, as with run.`,
 		if err != nil {
 			return err
 		}
+		if err := stand.take(&config); err != nil {
+			return err
+		}
 		return serve(cmd.Context(), config, log)
 	})
 	cmd.Flags().StringVar(&endpoint, "imds-endpoint", imds.DefaultEndpoint, "where the instance metadata service is, for tests")
+	stand.flags(cmd)
 	return cmd
 }

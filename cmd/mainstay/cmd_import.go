@@ -50,7 +50,8 @@ func newImportCommand(a *app) *cobra.Command {
 pushed. Of a directory it reads fleet.yaml and all YAML below deployments/. What a file leaves out
 stays as it is. The difference is shown before it is committed. Rows that no file names stay;
 with --prune they are deleted. On main the change is checked first, and refused with exit code 3
-when the control plane would refuse it. A branch that is not there yet begins at main.`,
+when the control plane would refuse it. A branch that is not there yet begins at main.
+Machines that are run by hand on EC2 are taken over by mainstay import ec2.`,
 		Example: `  mainstay import fleet/
   mainstay import fleet/ --dry-run
   mainstay import -b bigger -m "more room" fleet/deployments/orders.yaml
@@ -70,6 +71,7 @@ when the control plane would refuse it. A branch that is not there yet begins at
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show the difference and commit nothing")
 	a.authorFlag(cmd)
 	a.completeFlag(cmd, "branch")
+	cmd.AddCommand(newImportEC2Command(a))
 	return cmd
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,11 +22,17 @@ func newServeCommand(a *app) *cobra.Command {
 		Short: "Run a control plane on a hub that is run elsewhere",
 		Long: `Runs the control plane alone, in the foreground, with its log on standard error. Several may
 serve one hub and one cloud at the same time: each action is done by one of them. A signal ends it
-and leaves the databases running. What can be configured is in docs/configuration.md.`,
+and leaves the databases running. What can be configured is in docs/configuration.md. With --check
+nothing runs: the file is read, and for a fleet on EC2 AWS is asked whether what it names is there and
+may be used. Nothing is changed; the exit code is 1 if something is wrong.`,
 		Example: `  mainstay serve --config mainstay.yaml
-  mainstay serve --config mainstay.yaml --check`,
+  mainstay serve --config mainstay.yaml --check
+  mainstay serve --config mainstay.yaml --check -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.wantOutput("table", "json"); err != nil {
+				return err
+			}
 			c, err := daemon.Read(file, repo.CheckHub)
 			if err != nil {
 				return usageError{err}
@@ -37,8 +42,7 @@ and leaves the databases running. What can be configured is in docs/configuratio
 				return err
 			}
 			if check {
-				fmt.Fprintf(a.stderr, "%s is good\n", file)
-				return nil
+				return a.checkServe(cmd.Context(), file, c)
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 			if file, err = filepath.Abs(file); err != nil {
@@ -48,7 +52,7 @@ and leaves the databases running. What can be configured is in docs/configuratio
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "mainstay.yaml", "the configuration")
-	cmd.Flags().BoolVar(&check, "check", false, "check the configuration and end")
+	cmd.Flags().BoolVar(&check, "check", false, "check the configuration, and on EC2 what it names, and end")
 	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 	return cmd
 }

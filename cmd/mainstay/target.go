@@ -86,15 +86,39 @@ func (a *app) namedHub(h home.Home) (target, error) {
 	if err := repo.CheckHub(a.hub); err != nil {
 		return target{}, usageError{err}
 	}
+	seats, err := seatsOf(a.hub)
+	return target{hub: a.hub, user: a.user, password: a.getenv("MAINSTAY_HUB_PASSWORD"), home: h, seats: seats}, err
+}
+
+// configuredHub is the hub of a control plane's configuration, unless another one
+// was named.
+func (a *app) configuredHub(c daemon.Config) (target, error) {
+	h, err := home.At(a.dir)
+	if err != nil {
+		return target{}, err
+	}
+	if a.hub != "" {
+		return a.namedHub(h)
+	}
+	t := target{hub: c.Hub.URL, user: c.Hub.User, home: h}
+	if c.Hub.PasswordFile != "" {
+		if t.password, err = readPassword(c.Hub.PasswordFile); err != nil {
+			return target{}, err
+		}
+	}
+	t.seats, err = seatsOf(t.hub)
+	return t, err
+}
+
+// seatsOf is where the commands' clones of a hub are kept that is known by its
+// address alone.
+func seatsOf(hub string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return target{}, fmt.Errorf("there is no place for a private clone of %s; set HOME or XDG_CACHE_HOME, or give --dir: %w", a.hub, err)
+		return "", fmt.Errorf("there is no place for a private clone of %s; set HOME or XDG_CACHE_HOME, or give --dir: %w", hub, err)
 	}
-	sum := sha256.Sum256([]byte(a.hub))
-	return target{
-		hub: a.hub, user: a.user, password: a.getenv("MAINSTAY_HUB_PASSWORD"), home: h,
-		seats: filepath.Join(cache, "mainstay", hex.EncodeToString(sum[:8])),
-	}, nil
+	sum := sha256.Sum256([]byte(hub))
+	return filepath.Join(cache, "mainstay", hex.EncodeToString(sum[:8])), nil
 }
 
 func readPassword(file string) (string, error) {
@@ -133,6 +157,10 @@ func (a *app) openAs(ctx context.Context, author repo.Author) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.openAt(ctx, t, author)
+}
+
+func (a *app) openAt(ctx context.Context, t target, author repo.Author) (*client, error) {
 	if err := reach(ctx, t.hub, t.patience()); err != nil {
 		return nil, t.explain(err)
 	}

@@ -46,6 +46,7 @@ type Options struct {
 	Tokens   Tokens       // of a cloud that hands machines a one-time token
 	Attestor Attestor     // of a cloud that vouches for its machines
 	Bundles  Bundles      // of a public authority; nil: there is none
+	Domain   string       // that databases have names in; empty: they have addresses alone
 	Logger   *slog.Logger // nil: nothing is logged
 }
 

@@ -52,7 +52,7 @@ func (c *Client) Deploy(ctx context.Context, machineID string, order plan.Order)
 // listener is the certificate that the order names, with its key.
 func (c *Client) listener(ctx context.Context, order plan.Order, host string) (certPEM, keyPEM []byte, err error) {
 	if order.Certificate == "" {
-		return c.opts.CA.Listener(ctx, order.Deployment, listenerNames(order.Deployment, host))
+		return c.opts.CA.Listener(ctx, order.Deployment, listenerNames(order.Deployment, host), c.domainNames(order.Name))
 	}
 	if c.opts.Bundles == nil {
 		return nil, nil, fmt.Errorf("it is to show certificate %.12s of a public authority, and this control plane knows none", order.Certificate)
@@ -72,6 +72,15 @@ func listenerNames(deployment, host string) []string {
 		names = append(names, "localhost")
 	}
 	return names
+}
+
+// domainNames are the names in DNS, by which most clients check. A rename does not
+// restart a database, so that its certificate says the new name from the next one on.
+func (c *Client) domainNames(name string) []string {
+	if c.opts.Domain == "" {
+		return nil
+	}
+	return []string{name + "." + c.opts.Domain}
 }
 
 // Stop implements reconciler.Agents.

@@ -29,6 +29,10 @@ type Candidate struct {
 	GB           int
 	IOPS         int
 	MiBps        int
+	Deployment   string // whose the volume is in this fleet already; empty: nobody's
+	Encrypted    bool   // the volume is
+	Perishable   bool   // the volume is deleted with its machine, as EC2 is told now
+	Device       string // by which the volume is attached
 	Problem      string // why it cannot be taken over as it is; empty: it can
 }
 
@@ -102,7 +106,15 @@ func (c *Cloud) candidate(i types.Instance, volumes []types.Volume) Candidate {
 	v := volumes[0]
 	found.VolumeID, found.VolumeType, found.GB = aws.ToString(v.VolumeId), string(v.VolumeType), int(aws.ToInt32(v.Size))
 	found.IOPS, found.MiBps = int(aws.ToInt32(v.Iops)), int(aws.ToInt32(v.Throughput))
+	found.Encrypted = aws.ToBool(v.Encrypted)
+	if at := attachment(v); at != nil {
+		found.Device, found.Perishable = aws.ToString(at.Device), aws.ToBool(at.DeleteOnTermination)
+	}
+	if c.isOurs(v.Tags) {
+		found.Deployment = tagOf(v.Tags, deploymentTag)
+	}
 	switch {
+	case found.Deployment != "": // adopted already: to be told, and no problem
 	case has(v.Tags, fleetTag):
 		found.Problem = "its volume belongs to the fleet " + tagOf(v.Tags, fleetTag) + " already"
 	case c.opts.Subnets[m.Zone] == "":

@@ -74,8 +74,14 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%s adopted it too: %v", who, err)
 		}
 	}
-	if again := candidate(t, f.Cloud, machine); !strings.Contains(again.Problem, f.name) {
+	if again := candidate(t, f.Cloud, machine); again.Problem != "" || again.Deployment != deployment {
 		t.Errorf("the adopted candidate is %+v", again)
+	}
+	if theirs := candidate(t, f.open(t, "another"), machine); !strings.Contains(theirs.Problem, f.name) || theirs.Deployment != "" {
+		t.Errorf("to another fleet it is %+v", theirs)
+	}
+	if !inv.Volumes[0].ByHand {
+		t.Error("the volume is not told as made by hand, and would be removed with strays")
 	}
 }
 
@@ -125,4 +131,19 @@ func (w *world) volumesAt(t *testing.T, machine string) []string {
 		}
 	}
 	return ids
+}
+
+// TestRehearse: a launch that would be allowed is one that is not made.
+func TestRehearse(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	if err := f.Rehearse(t.Context(), zone, "t3.small"); err != nil {
+		t.Error(err)
+	}
+	if inv := f.whole(t); len(inv.Machines)+len(inv.Volumes) != 0 {
+		t.Errorf("the rehearsal made %+v", inv)
+	}
+	if err := f.Rehearse(t.Context(), "eu-west-1z", "t3.small"); err == nil || !strings.Contains(err.Error(), "no subnet") {
+		t.Errorf("in a zone without a subnet: %v", err)
+	}
 }

@@ -64,7 +64,7 @@ const unknownIndex = -1
 
 // volume tells of a listed volume of data. Machines are those it may be attached to.
 func volume(v types.Volume, machines map[string]plan.Machine) plan.Volume {
-	seen := plan.Volume{ID: aws.ToString(v.VolumeId), GB: int(aws.ToInt32(v.Size)), Busy: busy(v)}
+	seen := plan.Volume{ID: aws.ToString(v.VolumeId), GB: int(aws.ToInt32(v.Size)), Busy: busy(v), ByHand: !has(v.Tags, tokenTag)}
 	if at := attachment(v); at != nil {
 		seen.AttachedTo = aws.ToString(at.InstanceId)
 	}

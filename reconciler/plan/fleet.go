@@ -26,7 +26,6 @@ type FleetInput struct {
 	Updating int
 	// Room is how many machines may be launched now; nil: any number.
 	Room *int
-	More string // when there will be more room, for people
 }
 
 // maxBatch is how many machines one launch may ask for. EC2 takes 1,000; a
@@ -52,6 +51,10 @@ func Fleet(in FleetInput) []Outcome {
 // room: requests are limited too.
 const leastBatch = 50
 
+// WaitsForRoom is why a launch is held that there is no room for. It says nothing
+// that changes: thousands may be waiting.
+const WaitsForRoom = "waits for its turn: more machines are wanted than the cloud launches at one time"
+
 // ration holds the launches that there is no room for yet, before anything is
 // claimed for them. Repeated launches are not new machines.
 func ration(outs []Outcome, in FleetInput) {
@@ -70,8 +73,7 @@ func ration(outs []Outcome, in FleetInput) {
 	}
 	for n, i := range fresh {
 		if n >= room {
-			outs[i] = HoldKind(outs[i], LaunchMachine, fmt.Sprintf("waits for its turn: the cloud lets us launch %d machines now and %d are waiting; more at %s",
-				*in.Room, len(fresh)-room, in.More))
+			outs[i] = HoldKind(outs[i], LaunchMachine, WaitsForRoom)
 		}
 	}
 }

@@ -163,12 +163,36 @@ func release(have string, change ...func(*plan.Input)) plan.Input {
 
 func trouble(in *plan.Input) { in.Machines[0].Trouble = "its host is to be retired on 2026-03-09" }
 
+// adopted is a new row whose volume people made, still where they had it.
+func adopted(at string, change func(*plan.Input)) plan.Input {
+	in := plan.Input{Now: now, Row: orders(), Volumes: []plan.Volume{{ID: "vol-1", Deployment: "d1", GB: 10, AttachedTo: at, ByHand: true}}}
+	if change != nil {
+		change(&in)
+	}
+	return in
+}
+
+// launched is the first machine, made for the volume and without it yet.
+func launched(in *plan.Input) {
+	in.Entry = &plan.Entry{Deployment: "d1", Name: "orders", VolumeID: "vol-1", Slots: []plan.Slot{slot(1)}}
+	in.Machines = []plan.Machine{machine(1, plan.MachineRunning)}
+	in.Agents = map[string]plan.Agent{"m-1": idle}
+}
+
 var cases = []struct {
 	name string
 	in   plan.Input
 }{
 	{"as-wanted", running()},
 	{"new-row", plan.Input{Now: now, Row: orders()}},
+	{"adopted/attached-to-stranger", adopted("i-not-ours", nil)},
+	{"adopted/volume-free", adopted("", nil)},
+	{"adopted/volumes-gap", adopted("i-not-ours", func(in *plan.Input) { in.Volumes, in.Gaps.Volumes = nil, "page 2: timeout" })},
+	{"adopted/two-volumes", adopted("i-not-ours", func(in *plan.Input) {
+		in.Volumes = append(in.Volumes, plan.Volume{ID: "vol-2", Deployment: "d1", GB: 10})
+	})},
+	{"adopted/machine-waits", adopted("i-not-ours", launched)},
+	{"adopted/let-go", adopted("", launched)},
 	{"new-row/machines-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Machines: "page 2: timeout"}}},
 	{"new-row/volumes-gap", plan.Input{Now: now, Row: orders(), Gaps: plan.Gaps{Volumes: "page 2: timeout"}}},
 	{"launch/answer-lost", running(unlaunched)},

@@ -23,17 +23,28 @@ type fleet struct {
 	volumes  []plan.Volume
 	agents   map[string]plan.Agent
 	gaps     plan.Gaps
+	names    []plan.Address
+	certs    map[string]plan.Certificate
 	written  map[string]bool // volumes that hold data
 	made     map[string]bool // launches that made a machine, by token and index
 }
 
 func newFleet() *fleet {
 	return &fleet{now: now, rows: map[string]*specs.Deployment{}, entries: map[string]*plan.Entry{},
-		agents: map[string]plan.Agent{}, written: map[string]bool{}, made: map[string]bool{}}
+		agents: map[string]plan.Agent{}, certs: map[string]plan.Certificate{}, written: map[string]bool{}, made: map[string]bool{}}
 }
 
 func (f *fleet) input(id string) plan.Input {
-	in := plan.Input{Now: f.now, Row: f.rows[id], Entry: f.entries[id], Gaps: f.gaps, Agents: map[string]plan.Agent{}}
+	in := plan.Input{Now: f.now, Row: f.rows[id], Entry: f.entries[id], Gaps: f.gaps, Agents: map[string]plan.Agent{},
+		Means: plan.Means{Domain: "db.example.com", Authority: "https://acme.example/directory"}}
+	for _, a := range f.names {
+		if f.gaps.Names == "" && (a.Deployment == id || in.Row != nil && a.Name == in.Row.Name+".db.example.com") {
+			in.Addresses = append(in.Addresses, a)
+		}
+	}
+	if c := f.certs[id]; true {
+		in.Certificate = &c
+	}
 	if in.Entry != nil && f.gaps.Machines == "" {
 		for _, s := range in.Entry.Slots {
 			for _, m := range f.machines {
@@ -211,6 +222,10 @@ func (f *fleet) do(t *rapid.T, a plan.Action) {
 		f.agent(a.MachineID, func(g *plan.Agent) { g.Enrolled = true })
 	case plan.DeployDatabase:
 		f.deploy(t, a)
+	case plan.PublishNames:
+		f.publish(t, a)
+	case plan.ObtainCert:
+		f.certs[a.Deployment] = plan.Certificate{Fingerprint: "c-" + a.Names[0], Names: a.Names[0], NotAfter: f.now.AddDate(0, 3, 0), Renew: f.now.AddDate(0, 2, 0)}
 	case plan.StopDatabase:
 		f.agent(a.MachineID, func(g *plan.Agent) {
 			g.Order, g.Database, g.Generation = nil, plan.DatabaseAbsent, max(g.Generation, a.Generation)
@@ -231,6 +246,21 @@ func (f *fleet) checkEnrol(t *rapid.T, a plan.Action) {
 	}
 }
 
+// publish changes records, each of which must be as the plan saw it and nobody else's.
+func (f *fleet) publish(t *rapid.T, a plan.Action) {
+	if f.gaps.Names != "" {
+		t.Fatalf("names are changed under a gap: %s", a.Summary)
+	}
+	for _, c := range a.Addresses {
+		for _, have := range f.names {
+			if have.Name == c.Name && have.Deployment != c.Deployment && c.To != "" {
+				t.Fatalf("%s is %s's and %s takes it", c.Name, have.Deployment, c.Deployment)
+			}
+		}
+	}
+	f.names = plan.Published(f.names, a.Addresses)
+}
+
 func (f *fleet) launch(a plan.Action) {
 	key := fmt.Sprintf("%s/%d", a.Token, a.Index)
 	if f.made[key] {
@@ -238,9 +268,10 @@ func (f *fleet) launch(a plan.Action) {
 	}
 	f.made[key] = true
 	id := fmt.Sprintf("m-%d", len(f.machines)+1)
+	host := fmt.Sprintf("10.0.0.%d", len(f.machines)+1)
 	f.machines = append(f.machines, plan.Machine{ID: id, Token: a.Token, Index: a.Index, State: plan.MachineRunning,
-		Zone: a.Shape.Zone, InstanceType: a.Shape.InstanceType})
-	f.agents[id] = plan.Agent{Reachable: true, Database: plan.DatabaseAbsent, VolumeAttached: a.Shape.Volume != nil}
+		Zone: a.Shape.Zone, InstanceType: a.Shape.InstanceType, Host: host})
+	f.agents[id] = plan.Agent{Reachable: true, Database: plan.DatabaseAbsent, VolumeAttached: a.Shape.Volume != nil, Host: host, Port: 3306}
 	if v := a.Shape.Volume; v != nil {
 		f.volumes = append(f.volumes, plan.Volume{ID: "vol-of-" + id, Deployment: a.Deployment, GB: v.GB, AttachedTo: id})
 	}
@@ -298,12 +329,14 @@ func (f *fleet) agent(id string, change func(*plan.Agent)) {
 func (f *fleet) disturb(t *rapid.T) {
 	ids := []string{"d1", "d2"}
 	id := rapid.SampledFrom(ids).Draw(t, "deployment")
-	switch rapid.IntRange(0, 11).Draw(t, "event") {
+	switch rapid.IntRange(0, 14).Draw(t, "event") {
 	case 0, 1:
 		f.rows[id] = orders(func(d *specs.Deployment) {
 			d.ID, d.Name = id, "name-"+id
 			d.InstanceType = rapid.SampledFrom([]string{"t3.small", "t3.large"}).Draw(t, "type")
 			d.Running = rapid.Bool().Draw(t, "running")
+			d.Certificate = rapid.SampledFrom([]string{"fleet", "acme"}).Draw(t, "certificate")
+			d.Name = rapid.SampledFrom([]string{"name-" + id, "new-" + id}).Draw(t, "name")
 		})
 		if e := f.entries[id]; e != nil {
 			c := *e
@@ -323,6 +356,19 @@ func (f *fleet) disturb(t *rapid.T) {
 		f.gaps.Machines = rapid.SampledFrom([]string{"", "timeout"}).Draw(t, "gap")
 	case 5:
 		f.gaps.Volumes = rapid.SampledFrom([]string{"", "timeout"}).Draw(t, "gap")
+	case 6:
+		f.gaps.Names = rapid.SampledFrom([]string{"", "timeout"}).Draw(t, "gap")
+	case 7: // somebody changes a record by hand, or deletes it
+		if len(f.names) > 0 {
+			n := rapid.IntRange(0, len(f.names)-1).Draw(t, "record")
+			if f.names = slices.Clone(f.names); rapid.Bool().Draw(t, "deleted") {
+				f.names = slices.Delete(f.names, n, n+1)
+			} else {
+				f.names[n].Value = "192.0.2.66"
+			}
+		}
+	case 8: // the authority loses or refuses
+		f.certs[id] = plan.Certificate{Error: "it does not answer", Retry: f.now.Add(time.Minute)}
 	default:
 		f.disturbMachine(t)
 	}
@@ -336,7 +382,7 @@ func (f *fleet) disturbMachine(t *rapid.T) {
 	if m.State == plan.MachineTerminated {
 		return
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "fault") {
+	switch rapid.IntRange(0, 4).Draw(t, "fault") {
 	case 0:
 		f.terminate(m.ID)
 	case 1:
@@ -346,6 +392,8 @@ func (f *fleet) disturbMachine(t *rapid.T) {
 		f.agent(m.ID, func(g *plan.Agent) { g.Database, g.DatabaseDetail = plan.DatabaseFailed, "killed" })
 	case 3:
 		f.agent(m.ID, func(g *plan.Agent) { g.Reachable = !g.Reachable })
+	case 4:
+		f.machine(m.ID, func(m *plan.Machine) { m.Trouble = "its host is to be retired" })
 	}
 }
 
@@ -407,11 +455,38 @@ func (f *fleet) checkWanted(t *rapid.T) {
 		if r.Running && len(out.Waits) > 0 {
 			t.Fatalf("%s still waits:\n%s", id, describe(out))
 		}
+		f.checkNames(t, id, r, out)
 	}
 	for _, m := range f.machines {
 		if m.State != plan.MachineTerminated && !f.wanted(m) {
 			t.Fatalf("machine %s is left over", m.ID)
 		}
+	}
+}
+
+// checkNames: each database is where its name leads, with the certificate that its row
+// asks for, and nothing is left of what was.
+func (f *fleet) checkNames(t *rapid.T, id string, r *specs.Deployment, out plan.Outcome) {
+	name := r.Name + ".db.example.com"
+	want := 0
+	if r.Running {
+		want = 2 // its own and its machine's
+		if out.Status.Host != name {
+			t.Fatalf("%s is told to be at %s, want %s", id, out.Status.Host, name)
+		}
+		order := f.agents[out.Status.MachineID].Order
+		if r.Certificate == "acme" && order.Certificate != "c-"+name || r.Certificate == "fleet" && order.Certificate != "" {
+			t.Fatalf("%s shows %q and its row says %s", id, order.Certificate, r.Certificate)
+		}
+	}
+	n := 0
+	for _, a := range f.names {
+		if a.Deployment == id {
+			n++
+		}
+	}
+	if n != want {
+		t.Fatalf("%s has %d records, want %d: %v", id, n, want, f.names)
 	}
 }
 

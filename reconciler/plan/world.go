@@ -111,6 +111,8 @@ type Volume struct {
 	// Busy says why the volume cannot be changed just now (attaching, growing);
 	// empty: it can.
 	Busy string
+	// ByHand says that no launch of ours made it: people did, and handed it over.
+	ByHand bool
 }
 
 // DatabaseState is the state of the dolt sql-server on a machine.

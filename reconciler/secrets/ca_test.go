@@ -137,9 +137,9 @@ func TestListenerIsStableUntilItMustChange(t *testing.T) {
 	t.Parallel()
 	ca, _ := testCA(t)
 	names := []string{"127.0.0.1", "localhost"}
-	get := func(names []string) []byte {
+	get := func(names []string, passing ...string) []byte {
 		t.Helper()
-		cert, key, err := ca.Listener(t.Context(), "d-1", names)
+		cert, key, err := ca.Listener(t.Context(), "d-1", names, passing)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,11 +148,11 @@ func TestListenerIsStableUntilItMustChange(t *testing.T) {
 		}
 		return cert
 	}
-	first := get(names)
-	if !bytes.Equal(first, get(names)) {
+	first := get(names, "orders.example.com")
+	if !bytes.Equal(first, get(names, "renamed.example.com")) {
 		t.Fatal("the certificate changed without a reason")
 	}
-	for _, name := range names {
+	for _, name := range append(names, "orders.example.com") {
 		if err := leafOf(t, first).VerifyHostname(name); err != nil {
 			t.Error(err)
 		}
@@ -162,8 +162,12 @@ func TestListenerIsStableUntilItMustChange(t *testing.T) {
 		t.Fatal("a missing name was not added")
 	}
 	ca.now = func() time.Time { return time.Now().Add(ListenerLifetime - ListenerRenewal + time.Hour) }
-	if renewed := get(names); bytes.Equal(renewed, more) || bytes.Equal(renewed, first) {
+	renewed := get(names, "renamed.example.com")
+	if bytes.Equal(renewed, more) || bytes.Equal(renewed, first) {
 		t.Fatal("an expiring certificate was not renewed")
+	}
+	if err := leafOf(t, renewed).VerifyHostname("renamed.example.com"); err != nil {
+		t.Error(err)
 	}
 }
 

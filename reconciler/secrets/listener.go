@@ -16,13 +16,13 @@ const maxListeners = 10_000
 // Listener returns the certificate and key of a deployment's SQL listener, made
 // at first use. The same certificate comes back until it has less than
 // ListenerRenewal to live or lacks one of the names: a new one costs the
-// database a restart.
-func (c *CA) Listener(ctx context.Context, deployment string, names []string) (certPEM, keyPEM []byte, err error) {
+// database a restart. Passing names are put into a new one and are no reason for it.
+func (c *CA) Listener(ctx context.Context, deployment string, names, passing []string) (certPEM, keyPEM []byte, err error) {
 	for n := 1; n <= maxListeners; n++ {
 		name := fmt.Sprintf("deployments/%s/listener/%d", deployment, n)
 		bundle, err := c.store.Get(ctx, name)
 		if errors.Is(err, ErrNotFound) {
-			bundle, err = c.makeListener(ctx, name, names)
+			bundle, err = c.makeListener(ctx, name, slices.Concat(names, passing))
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("the listener certificate of deployment %s: %w", deployment, err)

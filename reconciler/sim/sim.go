@@ -145,6 +145,17 @@ func (w *World) Volumes() []plan.Volume {
 	return slices.Clone(w.volumes)
 }
 
+// HandOver adds a volume that people made and marked as a deployment's, while it is
+// still at a machine of theirs.
+func (w *World) HandOver(deployment string, gb int, at string) (id string) {
+	w.set(func() {
+		w.made++
+		id = fmt.Sprintf("vol-%08x", w.made)
+		w.volumes = append(w.volumes, plan.Volume{ID: id, Deployment: deployment, GB: gb, AttachedTo: at, ByHand: true})
+	})
+	return id
+}
+
 // Done tells how often each distinct effect was asked for and carried out, such
 // as "deploy m-1 generation 1".
 func (w *World) Done() map[string]int {

@@ -105,6 +105,15 @@ func (a *Account) Cloud(ca []byte) (*ec2.Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the user data of machines: %w", err)
 	}
+	return a.cloud(user)
+}
+
+// Existing is the cloud on EC2 for what is there: machines that it launched would
+// know nobody.
+func (a *Account) Existing() (*ec2.Cloud, error) { return a.cloud("") }
+
+func (a *Account) cloud(user string) (*ec2.Cloud, error) {
+	c := a.config.Cloud.EC2
 	return ec2.New(ec2.Options{
 		Client: sdkec2.NewFromConfig(a.sdk), Accounts: sts.NewFromConfig(a.sdk), Region: c.Region, Fleet: c.Fleet, AMI: c.AMI,
 		Subnets: c.Subnets, SecurityGroups: c.SecurityGroups, InstanceProfile: c.InstanceProfile, UserData: user,
@@ -129,13 +138,10 @@ func (a *Account) verifier() (*attest.Verifier, error) {
 
 // addNames opens the domain, and the authority that certificates for it come from.
 func (a *Account) addNames(ctx context.Context, w *controlplane.World, store secrets.Store) error {
-	d := a.config.DNS
-	if d == nil {
+	if a.config.DNS == nil {
 		return nil
 	}
-	names, err := route53.New(route53.Options{
-		Client: sdkroute53.NewFromConfig(a.sdk), HostedZone: d.HostedZone, Domain: d.Domain, Fleet: a.config.Cloud.EC2.Fleet, Logger: a.log,
-	})
+	names, err := a.names()
 	if err != nil {
 		return err
 	}
@@ -159,6 +165,13 @@ func (a *Account) addNames(ctx context.Context, w *controlplane.World, store sec
 	w.Certificates, w.Bundles, w.Authority = client, client, a.config.ACME.Directory
 	w.Run = append(w.Run, client.Run)
 	return nil
+}
+
+func (a *Account) names() (*route53.Names, error) {
+	d := a.config.DNS
+	return route53.New(route53.Options{
+		Client: sdkroute53.NewFromConfig(a.sdk), HostedZone: d.HostedZone, Domain: d.Domain, Fleet: a.config.Cloud.EC2.Fleet, Logger: a.log,
+	})
 }
 
 // authorityRoots are what the authority's own server is checked with; nil: the

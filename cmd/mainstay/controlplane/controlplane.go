@@ -66,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 		return nil, fmt.Errorf("cannot listen on %s for metrics and health; choose another address with --listen: %w", cfg.Listen, err)
 	}
 	agents := agentclient.New(agentclient.Options{CA: ca, Secrets: cfg.Secrets, Tokens: world.Tokens, Attestor: world.Attestor,
-		Bundles: world.Bundles, Logger: cfg.Log})
+		Bundles: world.Bundles, Domain: world.domain(), Logger: cfg.Log})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	loop := reconciler.New(reconciler.Config{

@@ -32,6 +32,14 @@ type World struct {
 	Shutdown func(context.Context) error
 }
 
+// domain is the one that names are kept in; empty: none are.
+func (w *World) domain() string {
+	if w.Names == nil {
+		return ""
+	}
+	return w.Names.Domain()
+}
+
 // Local is the cloud on this computer.
 type Local struct {
 	Dir         string // of machines and volumes

@@ -2,7 +2,8 @@
 //
 // It promises that a file which it accepts says nothing it does not understand,
 // and that every fault is told with its line and what to write instead. It looks
-// at the file alone: whether the hub answers is found out by running.
+// at the file alone: what it names is asked for by mainstay serve --check, and whether
+// the hub answers is found out by running.
 package daemon
 
 import (
@@ -23,7 +24,7 @@ import (
 type Config struct {
 	Hub         Hub     `yaml:"hub"`
 	Dir         string  `yaml:"dir"`          // the control plane's own: clone, lock, log
-	VersionsDir string  `yaml:"versions_dir"` // of the local cloud: holds <version>/dolt; empty: beside the program
+	VersionsDir string  `yaml:"versions_dir"` // of the local cloud: holds <version>/dolt; empty: beside the program's directory
 	Cloud       Cloud   `yaml:"cloud"`
 	DNS         *DNS    `yaml:"dns"`
 	ACME        *ACME   `yaml:"acme"`
@@ -63,7 +64,7 @@ type EC2 struct {
 	AgentPort       int               `yaml:"agent_port"` // 0: 7700
 	Look            time.Duration     `yaml:"look"`       // how often it is listed; 0: 6s
 	Strays          Strays            `yaml:"strays"`
-	KeepSnapshots   time.Duration     `yaml:"keep_snapshots"` // of deleted volumes; 0: for ever
+	KeepSnapshots   time.Duration     `yaml:"keep_snapshots"` // of deleted volumes; 0: 30 days
 	// IdentityCertificates is a directory of more certificates that sign instance
 	// identity documents, <region>.pem, for regions newer than this program.
 	IdentityCertificates string `yaml:"identity_certificates"`
@@ -102,7 +103,8 @@ type Manager struct {
 	KMSKey string `yaml:"kms_key"` // empty: AWS's own
 }
 
-// An Agent is the release of the agent that machines should run.
+// An Agent is the release of the agent that machines on EC2 should run. On the local
+// cloud they run the one beside the program.
 type Agent struct {
 	Version string `yaml:"version"`
 	URL     string `yaml:"url"`

@@ -32,7 +32,7 @@ func (f *fleet) open(name string) *sql.DB {
 // --print and --password say, over TLS, the server verified.
 func (f *fleet) dial(name string) (*sql.DB, error) {
 	f.t.Helper()
-	stdout, stderr, code := run(f.t, "connect", name, "--print", "-o", "json", "--dir", f.dir)
+	stdout, stderr, code := f.run("connect", name, "--print", "-o", "json")
 	if code != 0 {
 		return nil, errors.New(stderr)
 	}
@@ -43,13 +43,16 @@ func (f *fleet) dial(name string) (*sql.DB, error) {
 	if err := json.Unmarshal([]byte(stdout), &at); err != nil {
 		return nil, err
 	}
-	password, stderr, code := run(f.t, "connect", name, "--password", "--dir", f.dir)
+	password, stderr, code := f.run("connect", name, "--password")
 	if code != 0 {
 		return nil, errors.New(stderr)
 	}
 	c := mysql.NewConfig()
 	c.User, c.DBName, c.Passwd = at.User, at.Database, strings.TrimSpace(password)
 	c.Net, c.Addr = "tcp", net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	if f.resolve != nil {
+		c.Addr = net.JoinHostPort(f.resolve(at.Host), strconv.Itoa(at.Port))
+	}
 	c.Timeout = 5 * time.Second // loopback: longer is never
 	c.Logger = &mysql.NopLogger{}
 	if at.CA != "" {

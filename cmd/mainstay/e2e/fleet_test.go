@@ -32,6 +32,9 @@ type fleet struct {
 	dir string // of the fleet
 	up  *exec.Cmd
 	out *output
+	env []string // of the commands, beside what all have
+	// resolve is the address of a database's name; nil: what is told is the address.
+	resolve func(host string) string
 }
 
 // An output collects what a process writes while others read it.
@@ -204,10 +207,16 @@ func runIn(t *testing.T, stdin string, env []string, args ...string) (stdout, st
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// run runs a command on the fleet.
+func (f *fleet) run(args ...string) (stdout, stderr string, code int) {
+	f.t.Helper()
+	return runIn(f.t, "", f.env, append(args, "--dir", f.dir)...)
+}
+
 // do runs a command on the fleet that must succeed, and gives what it printed.
 func (f *fleet) do(args ...string) string {
 	f.t.Helper()
-	stdout, stderr, code := run(f.t, append(args, "--dir", f.dir)...)
+	stdout, stderr, code := f.run(args...)
 	if code != 0 {
 		f.t.Fatalf("mainstay %s: exit %d: %s", strings.Join(args, " "), code, stderr)
 	}
@@ -218,7 +227,7 @@ func (f *fleet) do(args ...string) string {
 // that has all the words.
 func (f *fleet) refused(code int, words []string, args ...string) {
 	f.t.Helper()
-	_, stderr, got := run(f.t, append(args, "--dir", f.dir)...)
+	_, stderr, got := f.run(args...)
 	wantSentence(f.t, stderr, got, code, words)
 }
 
@@ -265,7 +274,7 @@ func (f *fleet) until(what string, met func() bool) {
 	f.t.Helper()
 	for deadline := time.Now().Add(patience); !met(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
-			stdout, stderr, _ := run(f.t, "status", "-o", "wide", "--dir", f.dir)
+			stdout, stderr, _ := f.run("status", "-o", "wide")
 			f.t.Fatalf("after %s it is still not so that %s\n%s%s", patience, what, stdout, stderr)
 		}
 	}
@@ -277,7 +286,7 @@ func (f *fleet) wait(what string, met func(view.Status) bool) view.Status {
 	f.t.Helper()
 	var s view.Status
 	f.until(what, func() bool {
-		stdout, _, code := run(f.t, "status", "-o", "json", "--dir", f.dir)
+		stdout, _, code := f.run("status", "-o", "json")
 		s = view.Status{}
 		return code == 0 && json.Unmarshal([]byte(stdout), &s) == nil && met(s)
 	})
@@ -314,7 +323,7 @@ func (f *fleet) hub() home.Run {
 
 func (f *fleet) hubPassword() string {
 	f.t.Helper()
-	stdout, stderr, code := run(f.t, "connect", "hub", "--password", "--dir", f.dir)
+	stdout, stderr, code := f.run("connect", "hub", "--password")
 	if code != 0 {
 		f.t.Fatal(stderr)
 	}

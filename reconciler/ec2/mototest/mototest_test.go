@@ -52,7 +52,7 @@ func form(body string) request {
 	return request{http.MethodPost, "/", "ec2", "application/x-www-form-urlencoded", "", body}
 }
 
-// TestServices: requests of every protocol pass unchanged, are counted under their
+// TestServices: requests of every protocol reach moto, are counted under their
 // names, and are refused in their words.
 func TestServices(t *testing.T) {
 	t.Parallel()
@@ -65,23 +65,24 @@ func TestServices(t *testing.T) {
 		{request{"POST", "/", "sts", "application/x-www-form-urlencoded", "", "Action=GetCallerIdentity"}, "sts GetCallerIdentity", "<ErrorResponse>"},
 		{request{"POST", "/", "secretsmanager", "application/x-amz-json-1.1", "secretsmanager.GetSecretValue", "{}"}, "secretsmanager GetSecretValue", `"__type":"No"`},
 		{request{"GET", "/2013-04-01/hostedzone/Z1/rrset?type=A", "route53", "", "", ""}, "route53 ListResourceRecordSets", "<Code>No</Code>"},
-		{request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", "<x/>"}, "route53 ChangeResourceRecordSets", "<Code>No</Code>"},
+		{request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", "<x></x>"}, "route53 ChangeResourceRecordSets", "<Code>No</Code>"},
 		{request{"POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring", "application/cbor", "", "\xa0"}, "monitoring PutMetricData", ""},
 		{request{"PUT", "/bucket/key", "s3", "", "", "x"}, "s3 PUT /bucket/key", "<Code>No</Code>"},
 	} {
 		t.Run(c.want, func(t *testing.T) {
 			t.Parallel()
 			p, asked := echo(t)
-			if status, _ := c.send(t, p); status != http.StatusOK || asked()[0] != c.body {
-				t.Errorf("status %d, and %q reached moto, want %q", status, asked()[0], c.body)
+			if status, _ := c.send(t, p); status != http.StatusOK || asked()[len(asked())-1] != c.body {
+				t.Errorf("status %d, and %q reached moto, want %q", status, asked(), c.body)
 			}
+			before := len(asked())
 			if p.Requests()[c.want] != 1 {
 				t.Errorf("counted %v, want %s", p.Requests(), c.want)
 			}
 			_, action, _ := strings.Cut(c.want, " ")
 			p.Failing(mototest.On(action, mototest.Fault{Status: http.StatusForbidden, Code: "No"}))
-			if status, body := c.send(t, p); status != http.StatusForbidden || !strings.Contains(body, c.refusal) || len(asked()) != 1 {
-				t.Errorf("refused with status %d, %q, after %d requests that reached moto", status, body, len(asked()))
+			if status, body := c.send(t, p); status != http.StatusForbidden || !strings.Contains(body, c.refusal) || len(asked()) != before {
+				t.Errorf("refused with status %d, %q, after %d requests that reached moto", status, body, len(asked())-before)
 			}
 		})
 	}
@@ -105,6 +106,37 @@ func TestLaunch(t *testing.T) {
 	lost := form("Action=RunInstances&ClientToken=b&MaxCount=3&MinCount=1")
 	if status, _ := lost.send(t, p); status != http.StatusInternalServerError || !strings.Contains(asked()[1], "MaxCount=2") {
 		t.Errorf("status %d; moto was asked %q, want 2 machines and a lost answer", status, asked()[1])
+	}
+}
+
+// TestRecords: what is there cannot be created, and what was deleted can.
+func TestRecords(t *testing.T) {
+	t.Parallel()
+	zone := "<x><ResourceRecordSets><ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type></ResourceRecordSet></ResourceRecordSets></x>"
+	var batches []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, zone)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		batches = append(batches, string(body))
+	}))
+	t.Cleanup(server.Close)
+	p := mototest.New(t, server.URL)
+	send := func(actions ...string) int {
+		body := "<x><ChangeBatch><Changes>"
+		for _, a := range actions {
+			body += "<Change><Action>" + a + "</Action><ResourceRecordSet><Name>A.example.com</Name><Type>A</Type></ResourceRecordSet></Change>"
+		}
+		status, _ := request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", body + "</Changes></ChangeBatch></x>"}.send(t, p)
+		return status
+	}
+	if status := send("CREATE"); status != http.StatusBadRequest || len(batches) != 0 {
+		t.Errorf("created what is there: status %d, %q", status, batches)
+	}
+	if status := send("DELETE", "CREATE"); status != http.StatusOK || len(batches) != 1 || !strings.Contains(batches[0], "<Action>UPSERT</Action>") {
+		t.Errorf("not created after it was deleted: status %d, %q", status, batches)
 	}
 }
 
