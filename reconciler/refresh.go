@@ -70,7 +70,7 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	}
 	r.book, r.state, r.status = ledger.NewBook(tables), state, head
 	if state.World == "" {
-		state.World = id
+		state.World, r.newborn = id, true
 		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
 	}
 	if !r.told {

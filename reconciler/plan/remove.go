@@ -54,10 +54,8 @@ func (d *decision) remove() {
 	switch {
 	case d.in.Gaps.Volumes != "" || d.in.Gaps.Machines != "":
 		d.recheckAt(d.in.Now.Add(time.Minute)) // a gap closes by itself or never; a minute costs nothing here
-	case v == nil && d.entry.VolumeID != "" && d.in.Now.Before(d.entry.DeletedAt.Add(listingLag)):
-		d.recheckAt(d.entry.DeletedAt.Add(listingLag)) // it may only not be listed yet
 	case v == nil && len(d.volumes()) == 0:
-		d.forget = d.noMachines() && !d.unsettled()
+		d.forget = d.noMachines() && d.isOver()
 	case v == nil:
 		d.waitf("%d volumes claim to be its data and none is the one on record; none is deleted", len(d.volumes()))
 	case d.in.Now.Before(d.entry.DeleteAfter):
@@ -72,16 +70,21 @@ func (d *decision) remove() {
 	}
 }
 
-// unsettled says whether a launch that was given up may still come about. Until then
-// its slot is remembered: were it claimed anew, there could be two machines for it.
-func (d *decision) unsettled() bool {
+// isOver says whether a deleted deployment may be forgotten. Until its retention
+// ends its volume may turn up, and the row may come back: its generations rise on.
+// A launch that was given up may come about for longer.
+func (d *decision) isOver() bool {
+	over := d.entry.DeleteAfter
 	for _, s := range d.entry.Slots {
-		if until := s.ClaimedAt.Add(voidKept); s.MachineID == "" && s.Token != "" && d.in.Now.Before(until) {
-			d.recheckAt(until)
-			return true
+		if kept := s.ClaimedAt.Add(voidKept); s.MachineID == "" && s.Token != "" && kept.After(over) {
+			over = kept
 		}
 	}
-	return false
+	if d.in.Now.Before(over) {
+		d.recheckAt(over)
+		return false
+	}
+	return true
 }
 
 func (d *decision) noMachines() bool {

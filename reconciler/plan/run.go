@@ -70,8 +70,8 @@ func (d *decision) asked(s *Slot) bool {
 // noteTrouble tells of machines that should be replaced, also while they wait for
 // their turn.
 func (d *decision) noteTrouble() {
-	for _, m := range d.in.Machines {
-		if m.Trouble != "" && m.State == MachineRunning {
+	for _, s := range d.entry.Slots {
+		if m := d.machineOf(s); m != nil && m.Trouble != "" && m.State == MachineRunning {
 			d.note("Trouble", "Replace", fmt.Sprintf("machine %s is to be replaced: %s", m.ID, m.Trouble))
 		}
 	}

@@ -84,9 +84,7 @@ func (d *decision) addConditions(s *Status) {
 		s.Conditions = append(s.Conditions, Condition{Type: "Waiting", Status: true, Reason: "Waiting", Message: strings.Join(reasons, "; ")})
 	}
 	if s.Phase == PhaseDeleted && d.entry.VolumeID != "" && !d.forget {
-		s.Conditions = append(s.Conditions, Condition{Type: "Retained", Status: true, Reason: "RowDeleted", Message: fmt.Sprintf(
-			"volume %s is kept until %s; a revert of %s brings the database back",
-			d.entry.VolumeID, d.entry.DeleteAfter.UTC().Format(time.DateTime), short(d.entry.DeletedIn))})
+		s.Conditions = append(s.Conditions, d.retained())
 	}
 	s.Conditions = append(s.Conditions, d.notes...)
 	if d.machine != nil {
@@ -96,4 +94,23 @@ func (d *decision) addConditions(s *Status) {
 			}
 		}
 	}
+}
+
+// retained tells of the volume of a deployment whose row was deleted.
+func (d *decision) retained() Condition {
+	c := Condition{Type: "Retained", Status: true, Reason: "RowDeleted"}
+	until, commit := d.entry.DeleteAfter.UTC().Format(time.DateTime), short(d.entry.DeletedIn)
+	listed := d.entry.DeletedAt.Add(listingLag)
+	switch {
+	case d.volume() != nil || d.in.Gaps.Volumes != "":
+	case d.in.Now.Before(listed):
+		d.recheckAt(listed)
+	default:
+		c.Reason = "VolumeMissing"
+		c.Message = fmt.Sprintf("volume %s was to be kept until %s and is not there any more: without it a revert of %s does not bring the database back",
+			d.entry.VolumeID, until, commit)
+		return c
+	}
+	c.Message = fmt.Sprintf("volume %s is kept until %s; a revert of %s brings the database back", d.entry.VolumeID, until, commit)
+	return c
 }
