@@ -19,6 +19,7 @@ type witness struct {
 	mu        sync.Mutex
 	slots     map[string]plan.SlotID // by token and index, as they were published
 	tokens    map[plan.SlotID]string
+	givenUp   map[plan.SlotID]bool
 	data      map[string]string // volume by deployment, once a database had it
 	broken    []string
 	told      map[string]bool
@@ -27,7 +28,7 @@ type witness struct {
 }
 
 func newWitness() *witness {
-	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, data: map[string]string{}, told: map[string]bool{}}
+	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}}
 }
 
 // store is a hub whose publications are witnessed.
@@ -61,7 +62,7 @@ func (w *witness) publish(edits []ledger.Edit) {
 		if had, ok := w.tokens[id]; ok && had != key {
 			w.tell("slot %v was claimed as %s and as %s", id, had, key)
 		}
-		w.tokens[id] = key
+		w.tokens[id], w.givenUp[id] = key, e.Row["state"] == string(plan.SlotVoid)
 	}
 }
 
@@ -90,7 +91,9 @@ func (w *witness) look(v sim.View) {
 			w.tell("slot %v has machines %s and %s", slot, other, m.ID)
 		}
 		filled[slot] = m.ID
-		machines[slot.Deployment]++
+		if !w.givenUp[slot] { // such a one came late and is ended
+			machines[slot.Deployment]++
+		}
 	}
 	replacing := 0
 	for deployment, n := range machines {
