@@ -121,7 +121,11 @@ func (e *effects) work(ctx context.Context, j job, shared shared) result {
 		log := e.log.With("deployment", a.Deployment, "name", a.Name, "action", string(a.Kind), "machine", a.MachineID, "volume", a.VolumeID)
 		if err != nil {
 			res.err, res.failed = err, a
-			if ctx.Err() == nil {
+			switch {
+			case ctx.Err() != nil:
+			case errors.Is(err, ErrConflict): // the thing takes its time, such as a snapshot that is made first
+				log.Info("action not possible yet", "summary", a.Summary, "err", err)
+			default:
 				log.Warn("action failed", "summary", a.Summary, "err", err)
 			}
 			return res

@@ -35,9 +35,9 @@ func (t *retry) hold(out plan.Outcome) plan.Outcome {
 		if !t.concerns(out) {
 			return out
 		}
-		return plan.HoldKind(out, t.kind, t.reason())
+		return plan.HoldKind(out, t.kind, plan.ByFailure, t.reason())
 	}
-	return plan.Hold(out, t.reason())
+	return plan.Hold(out, plan.ByFailure, t.reason())
 }
 
 // again lets the reason of the last failure stand while the same is tried again,
@@ -47,7 +47,7 @@ func (t *retry) again(out plan.Outcome) plan.Outcome {
 		return out
 	}
 	out.Status.Conditions = append(slices.Clone(out.Status.Conditions),
-		plan.Condition{Type: "Held", Status: true, Reason: "Limit", Message: t.reason()})
+		plan.Condition{Type: "Held", Status: true, Reason: string(plan.ByFailure), Message: t.reason()})
 	return out
 }
 
