@@ -39,6 +39,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // Machines is what is asked of EC2 about instances.
@@ -189,7 +191,7 @@ func call[In, Out any](ctx context.Context, c *Cloud, action string, units int, 
 	send func(context.Context, In, ...func(*sdk.Options)) (Out, error), in In) (Out, error) {
 	var none Out
 	if err := c.limiter.Wait(ctx, action, units); err != nil {
-		return none, &Error{Kind: Throttled, Doing: doing, Err: err}
+		return none, &awserr.Error{Kind: awserr.Throttled, Doing: doing, Err: err}
 	}
 	out, err := send(ctx, in, once)
 	if err != nil {

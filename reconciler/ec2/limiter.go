@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // A Bucket is how AWS limits an action: so many at once, and so many more each
@@ -126,7 +128,7 @@ func pause(ctx context.Context, wait time.Duration) error {
 
 // Learn takes in how a request ended.
 func (l *Limiter) Learn(action string, err error) {
-	if KindOf(err) != Throttled {
+	if awserr.KindOf(err) != awserr.Throttled {
 		return
 	}
 	found := l.of(action)

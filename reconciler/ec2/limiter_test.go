@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // TestLimiterPace: with nobody else about, requests take the time that the buckets
@@ -60,16 +62,16 @@ func TestLimiterYields(t *testing.T) {
 		if took := ten(); took != 0 {
 			t.Fatalf("ten of a full bucket took %s", took)
 		}
-		l.Learn("CreateTags", answeredWith(Throttled))
+		l.Learn("CreateTags", answeredWith(awserr.Throttled))
 		if took := ten(); took < 2*time.Second {
 			t.Errorf("ten after being throttled took %s, want half the pace", took)
 		}
-		l.Learn("CreateTags", answeredWith(Refused))
+		l.Learn("CreateTags", answeredWith(awserr.Refused))
 		if took := ten(); took > 3*time.Second {
 			t.Errorf("ten took %s: a refusal is no reason to slow down", took)
 		}
 		for range 20 {
-			l.Learn("CreateTags", answeredWith(Throttled))
+			l.Learn("CreateTags", answeredWith(awserr.Throttled))
 		}
 		if took := ten(); took > 20*time.Second {
 			t.Errorf("ten took %s: it starves", took)
@@ -78,8 +80,8 @@ func TestLimiterYields(t *testing.T) {
 		if took := ten(); took != 0 {
 			t.Errorf("ten took %s long after the throttling", took)
 		}
-		l.Learn("DescribeVolumes", answeredWith(Throttled))
-		l.Learn("DeleteTags", answeredWith(Throttled))
+		l.Learn("DescribeVolumes", answeredWith(awserr.Throttled))
+		l.Learn("DeleteTags", answeredWith(awserr.Throttled))
 		if took := ten(); took != 0 {
 			t.Errorf("ten took %s: another action was throttled", took)
 		}
@@ -215,7 +217,7 @@ func TestThrottledMinute(t *testing.T) {
 				t.Fatal(err)
 			}
 			sent++
-			l.Learn("DescribeInstances", answeredWith(Throttled))
+			l.Learn("DescribeInstances", answeredWith(awserr.Throttled))
 		}
 		if sent > 100 {
 			t.Errorf("%d requests were sent into a minute of throttling, AWS allows 1,300 without it", sent)
@@ -232,4 +234,4 @@ func TestThrottledMinute(t *testing.T) {
 	})
 }
 
-func answeredWith(kind Kind) error { return &Error{Kind: kind} }
+func answeredWith(kind awserr.Kind) error { return &awserr.Error{Kind: kind} }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // StartMachine implements reconciler.Cloud.
@@ -28,16 +30,16 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	believed := c.memory.believed(machine)
 	if !c.isOurs(c.memory.listed(machine)) {
 		_, err := c.instance(ctx, machine)
-		if KindOf(err) == NotFound && !believed {
+		if awserr.KindOf(err) == awserr.NotFound && !believed {
 			return nil
 		}
-		if err != nil && KindOf(err) != NotFound {
+		if err != nil && awserr.KindOf(err) != awserr.NotFound {
 			return err
 		}
 	}
 	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
 	_, err := call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
-	if KindOf(err) == NotFound && !believed {
+	if awserr.KindOf(err) == awserr.NotFound && !believed {
 		return nil
 	}
 	return err
@@ -62,5 +64,5 @@ func (c *Cloud) instance(ctx context.Context, id string) (types.Instance, error)
 			return i, nil
 		}
 	}
-	return types.Instance{}, &Error{Kind: NotFound, Doing: doing, Err: errAbsent}
+	return types.Instance{}, &awserr.Error{Kind: awserr.NotFound, Doing: doing, Err: errAbsent}
 }
