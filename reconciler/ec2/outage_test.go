@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
 	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -18,13 +19,13 @@ func TestThrottledForAMinute(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	// The limits are a thousand times AWS's, so that a minute's worth of refill is a moment.
-	var quick []ec2.Bucket
+	var quick []awslimit.Bucket
 	for _, b := range ec2.Buckets() {
 		b.PerSecond *= 1000
 		quick = append(quick, b)
 	}
 	opts := f.options(f.name)
-	opts.Limiter = ec2.NewLimiter(quick...)
+	opts.Limiter = awslimit.New(quick...)
 	c := f.with(t, opts)
 	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
 		return &mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}

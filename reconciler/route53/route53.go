@@ -34,6 +34,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
 const (
@@ -59,11 +60,11 @@ type Client interface {
 // Options say which domain this is and whose names are kept in it.
 type Options struct {
 	Client     Client
-	HostedZone string       // its id
-	Domain     string       // the zone's, or one below it: all names are below this one
-	Fleet      string       // stands in the records that say whose a name is
-	Limiter    *Limiter     // shared by all that use the account; nil: a new one
-	Logger     *slog.Logger // nil: nothing is logged
+	HostedZone string            // its id
+	Domain     string            // the zone's, or one below it: all names are below this one
+	Fleet      string            // stands in the records that say whose a name is
+	Limiter    *awslimit.Limiter // shared by all that use the account; nil: a new one
+	Logger     *slog.Logger      // nil: nothing is logged
 }
 
 // Names is a reconciler.Names in a hosted zone. Safe for concurrent use.
@@ -72,7 +73,7 @@ type Names struct {
 	zone    string
 	domain  string
 	fleet   string
-	limiter *Limiter
+	limiter *awslimit.Limiter
 	log     *slog.Logger
 	turn    chan struct{} // held while a batch is under way: those of a zone must not overlap
 	busy    func() backoff.BackOff
@@ -110,7 +111,7 @@ func New(opts Options) (*Names, error) {
 		limiter: opts.Limiter, log: opts.Logger, turn: make(chan struct{}, 1), busy: whileBusy, polls: untilInSync,
 	}
 	if n.limiter == nil {
-		n.limiter = NewLimiter()
+		n.limiter = awslimit.New(Buckets()...)
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
