@@ -37,18 +37,6 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
-const (
-	// MachineTTL is for the names of machines, in seconds. A machine's address changes
-	// only when it was stopped and started, so a minute is soon enough; a longer time
-	// would save few queries, as few ask for machines.
-	MachineTTL = 60
-	// DeploymentTTL is for the names of deployments, which move at a failover: it is
-	// the longest that a client goes to the lost primary after the record changed.
-	// Below five seconds some resolvers set a time of their own, and each of them asks
-	// again for every connection; above thirty it would be most of a failover.
-	DeploymentTTL = 10
-)
-
 // A Client is what is asked of Route 53. The SDK's client is one.
 type Client interface {
 	GetHostedZone(context.Context, *sdk.GetHostedZoneInput, ...func(*sdk.Options)) (*sdk.GetHostedZoneOutput, error)

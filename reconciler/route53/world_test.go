@@ -22,6 +22,7 @@ const (
 	zoneName = "example.com"
 	domain   = "db.example.com"
 	fleet    = "prod"
+	ttl      = 10 // of every record that is not about another
 	one      = "11111111-1111-4111-8111-111111111111"
 	two      = "22222222-2222-4222-8222-222222222222"
 )
@@ -121,13 +122,13 @@ func (w *world) records(t *testing.T) []string {
 
 // create is a change from nothing.
 func create(deployment, host, kind, to string) plan.AddressChange {
-	return plan.AddressChange{Deployment: deployment, Name: host + "." + domain, Type: kind, To: to, ToTTL: route53.DeploymentTTL}
+	return plan.AddressChange{Deployment: deployment, Name: host + "." + domain, Type: kind, To: to, ToTTL: ttl}
 }
 
 // move is a change of a record that create made.
 func move(deployment, host, kind, from, to string) plan.AddressChange {
 	c := create(deployment, host, kind, to)
-	c.From, c.FromTTL = from, route53.DeploymentTTL
+	c.From, c.FromTTL = from, ttl
 	if to == "" {
 		c.ToTTL = 0
 	}
