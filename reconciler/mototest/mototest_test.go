@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 // echo stands behind the proxy: it answers with what it was asked, numbered.
