@@ -1,77 +1,104 @@
 package mototest
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// A recordKey is what a record set is told apart by.
-type recordKey struct{ Name, Type, SetIdentifier string }
-
-func (k recordKey) plain() recordKey {
-	k.Name = strings.ToLower(strings.TrimSuffix(k.Name, "."))
-	return k
+// An rrset is a record set as the API writes it.
+type rrset struct {
+	Name   string   `xml:"Name"`
+	Type   string   `xml:"Type"`
+	ID     string   `xml:"SetIdentifier"`
+	TTL    string   `xml:"TTL"`
+	Values []string `xml:"ResourceRecords>ResourceRecord>Value"`
+	Alias  string   `xml:"AliasTarget>DNSName"`
+	Inner  string   `xml:",innerxml"`
 }
 
-// changeRecords makes a batch of Route 53. moto refuses to create what was there
-// once and was deleted, so that it is told to put the record there instead, after a
-// look at whether it may.
-func (p *Proxy) changeRecords(r *http.Request, q Request) *httptest.ResponseRecorder {
-	p.zones.Lock()
-	defer p.zones.Unlock()
-	var batch struct {
-		Changes []struct {
-			Action string
-			Set    recordKey `xml:"ResourceRecordSet"`
-		} `xml:"ChangeBatch>Changes>Change"`
+type recordListing struct {
+	Sets []rrset `xml:"ResourceRecordSets>ResourceRecordSet"`
+}
+
+type recordBatch struct {
+	Changes []struct {
+		Action string `xml:"Action"`
+		Set    rrset  `xml:"ResourceRecordSet"`
+	} `xml:"ChangeBatch>Changes>Change"`
+}
+
+// stored is a name as moto keeps it, and plain for comparing: Route 53 takes and
+// gives octal codes, of which tests use the asterisk's.
+func stored(name string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSuffix(name, ".")), `\052`, "*")
+}
+
+func order(s rrset) string {
+	labels := strings.Split(stored(s.Name), ".")
+	slices.Reverse(labels)
+	return strings.Join(labels, ".") + ". " + s.Type + " " + s.ID
+}
+
+// same tells whether a deletion names all that a record set is.
+func (s rrset) same(other rrset) bool {
+	a, b := slices.Sorted(slices.Values(s.Values)), slices.Sorted(slices.Values(other.Values))
+	return s.TTL == other.TTL && s.Alias == other.Alias && slices.Equal(a, b)
+}
+
+// all lists the whole zone from moto, in Route 53's order.
+func (p *Proxy) all(r *http.Request) ([]rrset, error) {
+	out := r.Clone(r.Context())
+	out.Method, out.URL.RawQuery = http.MethodGet, "maxitems=1000000"
+	out.URL.Path = strings.TrimSuffix(out.URL.Path, "/")
+	var l recordListing
+	answer := p.send(out, Request{})
+	if err := xml.Unmarshal(answer.Body.Bytes(), &l); err != nil {
+		return nil, fmt.Errorf("moto lists no XML: %w: %s", err, answer.Body)
 	}
-	if err := xml.Unmarshal(q.body, &batch); err != nil {
-		return q.refusal(http.StatusBadRequest, "InvalidInput")
+	slices.SortStableFunc(l.Sets, func(a, b rrset) int { return cmp.Compare(order(a), order(b)) })
+	return l.Sets, nil
+}
+
+var inName = regexp.MustCompile(`<Name>[^<]*</Name>`)
+
+// list answers with one page.
+func (p *Proxy) list(r *http.Request, asked Request) *httptest.ResponseRecorder {
+	q := r.URL.Query()
+	most, _ := strconv.Atoi(q.Get("maxitems"))
+	if most == 0 || most > 300 {
+		most = 300
 	}
-	there, err := p.records(r)
+	sets, err := p.all(r)
 	if err != nil {
-		return q.refusal(http.StatusInternalServerError, "InternalError")
+		return asked.refusal(http.StatusInternalServerError, "InternalError", err.Error())
 	}
-	for _, c := range batch.Changes {
-		key := c.Set.plain()
-		if c.Action == "CREATE" && there[key] {
-			return existing(key)
+	from := order(rrset{Name: q.Get("name"), Type: q.Get("type"), ID: q.Get("identifier")})
+	at, _ := slices.BinarySearchFunc(sets, from, func(s rrset, key string) int { return cmp.Compare(order(s), key) })
+	sets = sets[at:]
+	var b strings.Builder
+	b.WriteString(`<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ResourceRecordSets>`)
+	for _, s := range sets[:min(most, len(sets))] {
+		listed := strings.ReplaceAll(stored(s.Name)+".", "*", `\052`)
+		b.WriteString("<ResourceRecordSet>" + inName.ReplaceAllLiteralString(s.Inner, "<Name>"+listed+"</Name>") + "</ResourceRecordSet>")
+	}
+	b.WriteString("</ResourceRecordSets>")
+	if len(sets) > most {
+		next := sets[most]
+		fmt.Fprintf(&b, "<IsTruncated>true</IsTruncated><NextRecordName>%s.</NextRecordName><NextRecordType>%s</NextRecordType>",
+			strings.ReplaceAll(stored(next.Name), "*", `\052`), next.Type)
+		if next.ID != "" {
+			fmt.Fprintf(&b, "<NextRecordIdentifier>%s</NextRecordIdentifier>", next.ID)
 		}
-		there[key] = c.Action != "DELETE"
+	} else {
+		b.WriteString("<IsTruncated>false</IsTruncated>")
 	}
-	q.body = bytes.ReplaceAll(q.body, []byte("<Action>CREATE</Action>"), []byte("<Action>UPSERT</Action>"))
-	return p.send(r, q)
-}
-
-// records are those of the zone that a request is about.
-func (p *Proxy) records(r *http.Request) (map[recordKey]bool, error) {
-	list := r.Clone(r.Context())
-	list.Method, list.URL.RawQuery = http.MethodGet, "maxitems=100000"
-	list.URL.Path = strings.TrimSuffix(list.URL.Path, "/")
-	var listing struct {
-		Sets []recordKey `xml:"ResourceRecordSets>ResourceRecordSet"`
-	}
-	answer := p.send(list, Request{})
-	if err := xml.Unmarshal(answer.Body.Bytes(), &listing); err != nil {
-		return nil, err
-	}
-	there := make(map[recordKey]bool, len(listing.Sets))
-	for _, key := range listing.Sets {
-		there[key.plain()] = true
-	}
-	return there, nil
-}
-
-// existing is Route 53's refusal of a batch that creates what is there.
-func existing(key recordKey) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(http.StatusBadRequest)
-	_, _ = fmt.Fprintf(w, `<InvalidChangeBatch xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Messages><Message>`+
-		`Tried to create resource record set [name='%s.', type='%s'] but it already exists</Message></Messages><RequestId>0</RequestId></InvalidChangeBatch>`, key.Name, key.Type)
-	return w
+	b.WriteString("<MaxItems>300</MaxItems></ListResourceRecordSetsResponse>")
+	return written(http.StatusOK, "text/xml", b.String())
 }

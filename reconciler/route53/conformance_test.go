@@ -66,9 +66,9 @@ func TestAgain(t *testing.T) {
 	} {
 		apply(t, n, c)
 		after := w.records(t)
-		w.proxy.failing(nil)
+		w.proxy.Failing(nil)
 		apply(t, n, c)
-		if w.proxy.count("Change") != 0 {
+		if w.proxy.Since(changing) != 0 {
 			t.Errorf("%+v was sent twice", c)
 		}
 		wantRecords(t, w, after...)
