@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -45,7 +46,7 @@ func (s *shortages) learn(shape plan.Shape, err error) {
 	switch {
 	case err == nil:
 		delete(s.known, marketOf(shape))
-	case KindOf(err) == NoCapacity:
+	case awserr.KindOf(err) == NoCapacity:
 		s.known[marketOf(shape)] = shortage{until: time.Now().Add(shortageFor), err: err}
 	}
 }
