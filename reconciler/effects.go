@@ -244,7 +244,7 @@ func (r *Reconciler) collect(results []result) {
 		if res.err != nil {
 			r.desk.wakeAt(r.desk.failed(id, res.failed, res.err))
 		} else {
-			delete(r.desk.retry, id)
+			r.desk.succeeded(id)
 		}
 	}
 }

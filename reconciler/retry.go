@@ -64,20 +64,30 @@ func (t *retry) reason() string {
 // repeat the request for all.
 func (d *desk) failed(id string, a plan.Action, err error) time.Time {
 	now := time.Now()
-	if a.Token != "" {
-		for _, t := range d.retry {
-			if t.token == a.Token && now.Before(t.at) {
-				d.retry[id] = t
-				return t.at
-			}
-		}
-	}
 	t := d.retry[id]
-	if t == nil || t.token != a.Token {
+	if a.Token != "" {
+		t = d.launches[a.Token]
+	}
+	switch {
+	case t == nil || t.token != a.Token:
 		t = &retry{token: a.Token, pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause), backoff.WithMaxElapsedTime(0))}
+	case a.Token != "" && now.Before(t.at): // another of the same request was here before
 		d.retry[id] = t
+		return t.at
+	}
+	d.retry[id] = t
+	if a.Token != "" {
+		d.launches[a.Token] = t
 	}
 	t.kind, t.err, t.at = a.Kind, err, now.Add(t.pause.NextBackOff())
 	return t.at
+}
+
+// succeeded forgets the failures before.
+func (d *desk) succeeded(id string) {
+	if t := d.retry[id]; t != nil {
+		delete(d.launches, t.token)
+		delete(d.retry, id)
+	}
 }
