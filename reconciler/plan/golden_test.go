@@ -48,6 +48,9 @@ func slot(g int64, change ...func(*plan.Slot)) plan.Slot {
 	return s
 }
 
+// void is a slot whose machine is gone.
+func void(s *plan.Slot) { s.State = plan.SlotVoid }
+
 func machine(g int64, s plan.MachineState) plan.Machine {
 	return plan.Machine{ID: fmt.Sprintf("m-%d", g), Token: fmt.Sprintf("token-%d", g), State: s, Zone: "local", InstanceType: "t3.small"}
 }
@@ -315,6 +318,9 @@ var cases = []struct {
 	{"acme/renewed-near-end", running(inCloud, row(public), certificate(), shows("c1", 9))},
 	{"acme/renamed", running(inCloud, row(func(d *specs.Deployment) { d.Certificate, d.Name = "acme", "sales" }), certificate(), shows("c2", 45))},
 	{"trouble", running(trouble)},
+	{"trouble/again", running(trouble, func(in *plan.Input) {
+		in.Entry.Slots = append(in.Entry.Slots, slot(0, void), slot(-1, void), slot(-2, void))
+	})},
 	{"trouble/gap", running(trouble, func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"trouble/silent", running(trouble, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
 	{"update/older", release("0.4.0")},
