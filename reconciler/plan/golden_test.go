@@ -327,7 +327,13 @@ var cases = []struct {
 	{"update/same", release("0.5.0")},
 	{"update/silent", release("0.4.0", agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
 	{"update/failed", release("0.4.0", agent("m-1", func(a *plan.Agent) {
-		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "WentBack", Message: "0.5.0 did not start"}}
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "WentBack", Message: "version 0.5.0 of the agent is not used on this machine: it did not start; version 0.4.0 runs"}}
+	}))},
+	{"update/candidate-failed", release("0.4.0", agent("m-1", func(a *plan.Agent) {
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "TakenBack", Message: "version 0.5.0-rc1 of the agent is not used on this machine: it did not start; version 0.4.0 runs"}}
+	}))},
+	{"update/back", release("0.5.0", agent("m-1", func(a *plan.Agent) {
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "TakenBack", Message: "version 0.6.0 of the agent is not used on this machine: it did not start; version 0.5.0 runs"}}
 	}))},
 	{"version/from-url", running(func(in *plan.Input) {
 		in.Version = specs.Version{Version: "2.2.0", URL: "https://example.com/dolt", SHA256: "ab"}
