@@ -293,6 +293,9 @@ var cases = []struct {
 	{"names/first-order", running(inCloud, addresses(), firstOrder)},
 	{"names/stopped", running(inCloud, row(func(d *specs.Deployment) { d.Running = false }), gone)},
 	{"names/deleted", running(inCloud, deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"names/deleted-unlisted", running(inCloud, addresses(), deleted, gone, func(in *plan.Input) {
+		in.Volumes, in.Entry.VolumeID, in.Entry.DeleteAfter, in.Gaps.Names = nil, "", now, "they have not been listed yet"
+	})},
 	{"names/machines-gap", running(inCloud, gone, row(func(d *specs.Deployment) { d.Running = false }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"names/moved", running(moving, inCloud, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
 		func(in *plan.Input) { in.Volumes[0].AttachedTo = "m-2" },
