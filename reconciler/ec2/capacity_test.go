@@ -35,6 +35,13 @@ func TestShortages(t *testing.T) {
 		if err := s.check(here); err != nil {
 			t.Errorf("the shortage lasts: %v", err)
 		}
+		s.learn(here, answeredWith(Quota))
+		if err := s.check(here); KindOf(err) != Quota {
+			t.Errorf("past a quota, it is asked again at once: %v", err)
+		}
+		if err := s.check(bare); err != nil {
+			t.Errorf("a machine that brings no volume waits for a quota that may be of volumes: %v", err)
+		}
 		s.learn(here, answeredWith(NoCapacity))
 		s.learn(here, nil)
 		if err := s.check(here); err != nil {
