@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -235,12 +236,15 @@ func (r *Reconciler) collect(results []result) {
 		if r.desk.busy[id].number != res.task {
 			continue // a launch that was not waited for
 		}
+		task := r.desk.busy[id]
 		delete(r.desk.busy, id)
-		r.desk.mark(id)
+		if !strings.HasPrefix(id, strayTask) { // nothing is decided for those
+			r.desk.mark(id)
+		}
 		if res.err != nil {
 			r.desk.wakeAt(r.desk.failed(id, res.failed, res.err))
 		} else {
-			delete(r.desk.retry, id)
+			r.desk.succeeded(id, task)
 		}
 	}
 }

@@ -59,6 +59,15 @@ func (t *retry) reason() string {
 	return "the last try failed (" + t.err.Error() + "); it is tried again with growing pauses"
 }
 
+// succeeded ends what the last failure left. That of an update stays until one went
+// well: how far that agent has got counts for those of others.
+func (d *desk) succeeded(id string, t task) {
+	if last := d.retry[id]; last != nil && last.kind == plan.UpdateAgent && !t.update {
+		return
+	}
+	delete(d.retry, id)
+}
+
 // failed notes a failure and returns when to try again. Those whose machines are
 // asked for in one request fail together and try again together: else each would
 // repeat the request for all.

@@ -24,6 +24,9 @@ type FleetInput struct {
 	Approved  map[string]bool
 	// Updating counts the agents that are being updated, silent, or could not be.
 	Updating int
+	// Asked are the deployments, by id, whose agents were asked to update and did not
+	// say that they have: they may be at it still. Updating counts them too.
+	Asked map[string]bool
 	// Room is how many machines may be launched now; nil: any number.
 	Room *int
 }
@@ -115,7 +118,7 @@ func admit(o Outcome, in FleetInput, b *budget) Outcome {
 		return hold(o, Restart, fmt.Sprintf("waits for its turn: %d of at most %d deployments are disrupted now (%s)",
 			len(b.names), b.limit, strings.Join(b.names, ", ")))
 	}
-	if updates(o) && !b.update() {
+	if updates(o) && !in.Asked[o.Status.ID] && !b.update() {
 		return HoldKind(o, UpdateAgent, "its agent is updated when those of others, updated before, answer again")
 	}
 	return o
