@@ -70,6 +70,8 @@ func ration(outs []Outcome, in FleetInput) {
 			fresh = append(fresh, i)
 		}
 	}
+	// A database that has data and no machine goes before those that are yet to be.
+	slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(brandNew(outs[a]), brandNew(outs[b])) })
 	room := *in.Room
 	if len(fresh) > room && room < leastBatch {
 		room = 0
@@ -79,6 +81,14 @@ func ration(outs []Outcome, in FleetInput) {
 			outs[i] = HoldKind(outs[i], LaunchMachine, WaitsForRoom)
 		}
 	}
+}
+
+// brandNew is 1 for a launch that brings a new volume.
+func brandNew(o Outcome) int {
+	if slices.ContainsFunc(o.Actions, func(a Action) bool { return isFresh(a) && a.Shape.Volume != nil }) {
+		return 1
+	}
+	return 0
 }
 
 func isFresh(a Action) bool { return a.Kind == LaunchMachine && a.Token == "" }
