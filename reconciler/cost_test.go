@@ -91,7 +91,7 @@ func TestRollingCost(t *testing.T) {
 
 // onEC2 puts the adapter and EC2's limits before the world.
 func (c *cloudBench) onEC2() {
-	c.cfg.Names, c.cfg.Poll, c.cfg.Look, c.cfg.LookLeast = nil, 5*time.Second, 6*time.Second, 3*time.Second
+	c.cfg.Names, c.cfg.Poll, c.cfg.Look, c.cfg.LookLeast = nil, 5*time.Second, 6*time.Second, 4*time.Second // as in cmd/mainstay/aws
 	c.wire = func(inside *cloudBench) {
 		inside.api = ec2sim.New(inside.world, ec2.Buckets())
 		inside.cfg.Cloud = inside.adapter("ami-00000001")

@@ -17,12 +17,14 @@ type desk struct {
 	active  map[string]plan.Outcome // not settled
 	recheck map[string]time.Time    // when time alone changes a decision
 	retry   map[string]*retry       // after a failure
-	busy    map[string]task         // by deployment: what is under way
-	tasks   uint64                  // begun so far
-	slots   map[launchKey]string    // deployment, by what binds its machines
-	volumes map[string]string       // deployment, by the volume that the ledger remembers
-	since   map[string]map[string]time.Time
-	done    map[string]string // by deployment: the commit that is carried out
+	// launches are those that failed, by token: several deployments share one.
+	launches map[string]*retry
+	busy     map[string]task      // by deployment: what is under way
+	tasks    uint64               // begun so far
+	slots    map[launchKey]string // deployment, by what binds its machines
+	volumes  map[string]string    // deployment, by the volume that the ledger remembers
+	since    map[string]map[string]time.Time
+	done     map[string]string // by deployment: the commit that is carried out
 	// doubtful are deployments with an agent that is silent or could not be updated.
 	doubtful map[string]struct{}
 	due      time.Time       // earliest of recheck and retry; zero: none
@@ -40,7 +42,7 @@ type held struct {
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
-		busy: map[string]task{}, slots: map[launchKey]string{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
+		launches: map[string]*retry{}, busy: map[string]task{}, slots: map[launchKey]string{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
 		done: map[string]string{}, doubtful: map[string]struct{}{}, shown: map[string]held{},
 	}
 }
@@ -237,7 +239,7 @@ func (r *Reconciler) forget(id string) {
 	delete(d.active, id)
 	delete(d.since, id)
 	delete(d.done, id)
-	delete(d.retry, id)
+	d.succeeded(id, task{update: true}) // of whatever kind
 	delete(d.doubtful, id)
 	delete(d.shown, id)
 	for _, kind := range []string{"entry", "status", "claim"} {

@@ -30,7 +30,7 @@ var timeouts = map[plan.Kind]time.Duration{
 	plan.DeleteVolume:     time.Minute, // the local cloud removes files
 	plan.EnrolAgent:       10 * time.Second,
 	plan.DeployDatabase:   10 * time.Second, // an order is stored and answered; carrying it out is not waited for
-	plan.StopDatabase:     10 * time.Second, // likewise
+	plan.StopDatabase:     time.Minute,      // connections get half a minute to end; then the volume is unmounted, which who detaches it next relies on
 	plan.UpdateAgent:      2 * time.Minute,  // the agent fetches some ten megabytes before it answers
 	plan.ObtainCert:       5 * time.Minute,  // an authority looks DNS up from several places, and takes its time
 	plan.PublishNames:     5 * time.Minute,  // a large fleet's changes wait for Route 53's limits
@@ -122,7 +122,11 @@ func (e *effects) work(ctx context.Context, j job, shared shared) result {
 		log := e.log.With("deployment", a.Deployment, "name", a.Name, "action", string(a.Kind), "machine", a.MachineID, "volume", a.VolumeID)
 		if err != nil {
 			res.err, res.failed = err, a
-			if ctx.Err() == nil {
+			switch {
+			case ctx.Err() != nil:
+			case errors.Is(err, ErrConflict): // the thing takes its time, such as a snapshot that is made first
+				log.Info("action not possible yet", "summary", a.Summary, "err", err)
+			default:
 				log.Warn("action failed", "summary", a.Summary, "err", err)
 			}
 			return res

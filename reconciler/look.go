@@ -21,6 +21,9 @@ const (
 	// millisecond; with thousands in a cloud it keeps the listing from being all that
 	// is done.
 	lookShare = 4
+	// lookHurry is how much sooner is looked while somebody's database is away and
+	// comes back by several steps, each of which a listing has to show.
+	lookHurry = 3
 	// lookPage is how many machines and volumes make listings rarer by once the time
 	// between them: a cloud gives a thousand in one answer, and counts answers.
 	lookPage = 1000
@@ -69,7 +72,14 @@ func (r *Reconciler) lookDue() time.Time {
 // lookPace follows the size of what is listed.
 func (r *Reconciler) lookPace() pace {
 	pages := 1 + time.Duration((len(r.world.machines)+len(r.world.volumes))/lookPage)
-	return pace{every: r.cfg.Look * pages, least: r.cfg.LookLeast * pages}
+	p := pace{every: r.cfg.Look * pages, least: r.cfg.LookLeast * pages}
+	for _, t := range r.desk.busy {
+		if t.rough {
+			p.least /= lookHurry
+			break
+		}
+	}
+	return p
 }
 
 // lookAround begins a listing when one is due, and takes in what one found.

@@ -20,6 +20,9 @@ const (
 	namesTimeout = 5 * time.Minute
 )
 
+// notListed is why names are a gap at the start, which is no trouble.
+const notListed = "they have not been listed yet"
+
 // names are the domain's address records as they were listed or written last.
 type names struct {
 	byName  map[string][]plan.Address
@@ -61,7 +64,7 @@ func (r *Reconciler) lookNames(ctx context.Context, now time.Time) {
 		return
 	}
 	if n.last.IsZero() && !n.under {
-		r.seeGap("names", "they have not been listed yet", now)
+		r.seeGap("names", notListed, now)
 	}
 	if !n.under && !now.Before(n.due()) {
 		n.under, n.since = true, nil

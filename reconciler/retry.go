@@ -35,9 +35,9 @@ func (t *retry) hold(out plan.Outcome) plan.Outcome {
 		if !t.concerns(out) {
 			return out
 		}
-		return plan.HoldKind(out, t.kind, t.reason())
+		return plan.HoldKind(out, t.kind, plan.ByFailure, t.reason())
 	}
-	return plan.Hold(out, t.reason())
+	return plan.Hold(out, plan.ByFailure, t.reason())
 }
 
 // again lets the reason of the last failure stand while the same is tried again,
@@ -47,7 +47,7 @@ func (t *retry) again(out plan.Outcome) plan.Outcome {
 		return out
 	}
 	out.Status.Conditions = append(slices.Clone(out.Status.Conditions),
-		plan.Condition{Type: "Held", Status: true, Reason: "Limit", Message: t.reason()})
+		plan.Condition{Type: "Held", Status: true, Reason: string(plan.ByFailure), Message: t.reason()})
 	return out
 }
 
@@ -59,34 +59,36 @@ func (t *retry) reason() string {
 	return "the last try failed (" + t.err.Error() + "); it is tried again with growing pauses"
 }
 
-// succeeded ends what the last failure left. That of an update stays until one went
-// well: how far that agent has got counts for those of others.
-func (d *desk) succeeded(id string, t task) {
-	if last := d.retry[id]; last != nil && last.kind == plan.UpdateAgent && !t.update {
-		return
-	}
-	delete(d.retry, id)
-}
-
 // failed notes a failure and returns when to try again. Those whose machines are
 // asked for in one request fail together and try again together: else each would
 // repeat the request for all.
 func (d *desk) failed(id string, a plan.Action, err error) time.Time {
 	now := time.Now()
-	if a.Token != "" {
-		for _, t := range d.retry {
-			if t.token == a.Token && now.Before(t.at) {
-				d.retry[id] = t
-				return t.at
-			}
-		}
-	}
 	t := d.retry[id]
-	if t == nil || t.token != a.Token {
+	if a.Token != "" {
+		t = d.launches[a.Token]
+	}
+	switch {
+	case t == nil || t.token != a.Token:
 		t = &retry{token: a.Token, pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause), backoff.WithMaxElapsedTime(0))}
+	case a.Token != "" && now.Before(t.at): // another of the same request was here before
 		d.retry[id] = t
+		return t.at
+	}
+	d.retry[id] = t
+	if a.Token != "" {
+		d.launches[a.Token] = t
 	}
 	t.kind, t.err, t.at = a.Kind, err, now.Add(t.pause.NextBackOff())
 	return t.at
+}
+
+// succeeded forgets the failures before. That of an update stays until one went well:
+// how far its agent has got counts for those of others.
+func (d *desk) succeeded(id string, done task) {
+	if t := d.retry[id]; t != nil && (t.kind != plan.UpdateAgent || done.update) {
+		delete(d.launches, t.token)
+		delete(d.retry, id)
+	}
 }

@@ -171,7 +171,9 @@ func (r *Reconciler) seeGap(kind, reason string, now time.Time) {
 		w.gaps[kind] = ledger.Gap{Reason: reason, Since: old.Since}
 	default:
 		w.gaps[kind] = ledger.Gap{Reason: reason, Since: now}
-		r.log.Warn("could not be listed whole; nothing is destroyed or made on its account", "kind", kind, "err", reason)
+		if reason != notListed {
+			r.log.Warn("could not be listed whole; nothing is destroyed or made on its account", "kind", kind, "err", reason)
+		}
 	}
 	r.metrics.gap(kind, reason != "")
 	if reason != old.Reason || w.restage {

@@ -89,7 +89,7 @@ func (s Service) Explain(err error, doing string) error {
 	if err == nil {
 		return nil
 	}
-	kind, code := s.kindOf(err)
+	kind, code := s.Classify(err)
 	return &Error{Kind: kind, Code: code, Doing: doing, Advice: s.Advice[kind], Err: err}
 }
 
@@ -107,12 +107,17 @@ var common = map[string]Kind{
 	"RequestTimeout": Ambiguous, "RequestTimeoutException": Ambiguous,
 }
 
-func (s Service) kindOf(err error) (Kind, string) {
+// Classify is for adapters with sentences of their own: the kind of an error of the
+// SDK, and AWS's code if it was AWS who said so. Nil has neither.
+func (s Service) Classify(err error) (kind Kind, code string) {
+	if err == nil {
+		return "", ""
+	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return transportKind(err), ""
 	}
-	code := api.ErrorCode()
+	code = api.ErrorCode()
 	if kind, ok := s.Codes[code]; ok {
 		return kind, code
 	}

@@ -70,6 +70,9 @@ func TestKinds(t *testing.T) {
 			t.Errorf("the error does not tell what was done and what happened: %v", err)
 		}
 	}
+	if kind, code := service.Classify(nil); kind != "" || code != "" {
+		t.Errorf("no error is %q, code %q", kind, code)
+	}
 	if service.Explain(nil, "x") != nil || awserr.KindOf(errors.New("another")) != "" {
 		t.Error("what is no failed request has a kind")
 	}

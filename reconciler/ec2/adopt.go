@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // The tags that people put on what a fleet should take over.
@@ -176,5 +178,5 @@ func (c *Cloud) anyVolume(ctx context.Context, id string) (types.Volume, error) 
 			return v, nil
 		}
 	}
-	return types.Volume{}, &Error{Kind: NotFound, Doing: doing, Err: errAbsent}
+	return types.Volume{}, &awserr.Error{Kind: awserr.NotFound, Doing: doing, Err: errAbsent}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -70,7 +71,7 @@ func (c *Cloud) launchedBefore(ctx context.Context, batch []plan.Action, mismatc
 // misconfigured says which option a launch was refused for: what the options name
 // and AWS does not have, no repetition finds.
 func (c *Cloud) misconfigured(err error, shape plan.Shape) error {
-	var e *Error
+	var e *awserr.Error
 	if !errors.As(err, &e) {
 		return err
 	}
@@ -85,6 +86,6 @@ func (c *Cloud) misconfigured(err error, shape plan.Shape) error {
 	default:
 		return err
 	}
-	return &Error{Kind: Refused, Code: e.Code, Doing: e.Doing,
+	return &awserr.Error{Kind: awserr.Refused, Code: e.Code, Doing: e.Doing,
 		Err: fmt.Errorf("AWS cannot use the %s in region %s; set another in the configuration: %w", what, c.opts.Region, e.Err)}
 }

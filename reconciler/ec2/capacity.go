@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -52,9 +53,9 @@ func (s *shortages) learn(shape plan.Shape, err error) {
 	case err == nil:
 		delete(s.known, marketOf(shape))
 		delete(s.known, quotaOf(shape))
-	case KindOf(err) == NoCapacity:
+	case awserr.KindOf(err) == NoCapacity:
 		s.known[marketOf(shape)] = shortage{until: time.Now().Add(shortageFor), err: err}
-	case KindOf(err) == Quota:
+	case awserr.KindOf(err) == awserr.Quota:
 		s.known[quotaOf(shape)] = shortage{until: time.Now().Add(shortageFor), err: err}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -16,13 +17,13 @@ func TestShortages(t *testing.T) {
 		bare, there, larger := here, here, here
 		bare.Volume, there.Zone, larger.InstanceType = nil, "b", "t3.large"
 
-		s.learn(here, answeredWith(Throttled))
+		s.learn(here, answeredWith(awserr.Throttled))
 		if err := s.check(here); err != nil {
 			t.Errorf("throttled, it is taken for a shortage: %v", err)
 		}
 		s.learn(here, answeredWith(NoCapacity))
 		for _, shape := range []plan.Shape{here, bare} {
-			if err := s.check(shape); KindOf(err) != NoCapacity {
+			if err := s.check(shape); awserr.KindOf(err) != NoCapacity {
 				t.Errorf("%+v: %v, want no capacity", shape, err)
 			}
 		}
@@ -35,8 +36,8 @@ func TestShortages(t *testing.T) {
 		if err := s.check(here); err != nil {
 			t.Errorf("the shortage lasts: %v", err)
 		}
-		s.learn(here, answeredWith(Quota))
-		if err := s.check(here); KindOf(err) != Quota {
+		s.learn(here, answeredWith(awserr.Quota))
+		if err := s.check(here); awserr.KindOf(err) != awserr.Quota {
 			t.Errorf("past a quota, it is asked again at once: %v", err)
 		}
 		if err := s.check(bare); err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/porttest"
 )
@@ -31,7 +32,7 @@ type world struct {
 	sts     *sts.Client
 	subnets map[string]string
 	ami     string
-	limiter *ec2.Limiter
+	limiter *awslimit.Limiter
 }
 
 // newWorld opens moto, which make conformance starts.
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 		Region: region, BaseEndpoint: aws.String(p.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
-	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: ec2.NewLimiter()}
+	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: awslimit.New(ec2.Buckets()...)}
 	w.find(t)
 	return w
 }

@@ -10,6 +10,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
 )
 
@@ -26,10 +27,10 @@ func TestNoCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Launch(t.Context(), batch(1)); ec2.KindOf(err) != ec2.Denied {
+	if _, err := c.Launch(t.Context(), batch(1)); awserr.KindOf(err) != awserr.Denied {
 		t.Errorf("a launch without credentials: %v, want denied", err)
 	}
-	if _, err := c.Identity(t.Context()); ec2.KindOf(err) != ec2.Denied {
+	if _, err := c.Identity(t.Context()); awserr.KindOf(err) != awserr.Denied {
 		t.Errorf("an identity without credentials: %v, want denied", err)
 	}
 	gaps := c.Observe(t.Context()).Gaps

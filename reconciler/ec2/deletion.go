@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // DeleteVolume implements reconciler.Cloud. One that is not there is gone already.
@@ -19,7 +20,7 @@ import (
 // one of an earlier deletion that was called off is not taken for it.
 func (c *Cloud) DeleteVolume(ctx context.Context, volume string) error {
 	v, err := c.lookAt(ctx, volume)
-	if KindOf(err) == NotFound || err == nil && v.State == types.VolumeStateDeleting {
+	if awserr.KindOf(err) == awserr.NotFound || err == nil && v.State == types.VolumeStateDeleting {
 		return nil
 	}
 	if err != nil {
@@ -36,7 +37,7 @@ func (c *Cloud) DeleteVolume(ctx context.Context, volume string) error {
 	}
 	in := &sdk.DeleteVolumeInput{VolumeId: aws.String(volume)}
 	_, err = call(ctx, c, "DeleteVolume", 0, "delete volume "+volume, c.opts.Client.DeleteVolume, in)
-	if KindOf(err) == NotFound {
+	if awserr.KindOf(err) == awserr.NotFound {
 		return nil
 	}
 	return err

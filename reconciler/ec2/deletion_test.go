@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/mainstaydb/mainstay/reconciler"
-	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 // free returns a volume that lost its machine.
@@ -63,7 +63,7 @@ func TestSnapshotBeforeDelete(t *testing.T) {
 		}
 	}
 	f.proxy.Failing(mototest.On("DescribeSnapshots", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError"}))
-	if err := next.DeleteVolume(t.Context(), volume); ec2.KindOf(err) != ec2.Ambiguous {
+	if err := next.DeleteVolume(t.Context(), volume); awserr.KindOf(err) != awserr.Ambiguous {
 		t.Errorf("while snapshots cannot be listed: %v", err)
 	}
 	f.proxy.Failing(nil)
@@ -92,7 +92,7 @@ func TestSnapshotAnswerLost(t *testing.T) {
 	f := newFleet(t)
 	volume := f.free(t)
 	f.proxy.Failing(mototest.On("CreateSnapshot", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError", After: true}))
-	if err := f.DeleteVolume(t.Context(), volume); ec2.KindOf(err) != ec2.Ambiguous {
+	if err := f.DeleteVolume(t.Context(), volume); awserr.KindOf(err) != awserr.Ambiguous {
 		t.Fatalf("the lost answer: %v", err)
 	}
 	f.proxy.Failing(nil)

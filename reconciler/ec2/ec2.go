@@ -39,6 +39,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
 // Machines is what is asked of EC2 about instances.
@@ -100,7 +103,7 @@ type Options struct {
 	UserData        string            // the same for all machines; anybody on the machine can read it
 	AgentPort       int               // where agents listen; 0: 7700
 	KeepSnapshots   time.Duration     // of deleted volumes; 0: 30 days; negative: none is made
-	Limiter         *Limiter          // shared by all that use the account; nil: a new one
+	Limiter         *awslimit.Limiter // shared by all that use the account; nil: a new one
 	Logger          *slog.Logger      // nil: nothing is logged
 }
 
@@ -113,7 +116,7 @@ const (
 // A Cloud is a reconciler.Cloud in an account and region. Safe for concurrent use.
 type Cloud struct {
 	opts      Options
-	limiter   *Limiter
+	limiter   *awslimit.Limiter
 	log       *slog.Logger
 	memory    *memory
 	shortages *shortages
@@ -151,7 +154,7 @@ func New(opts Options) (*Cloud, error) {
 		c.opts.KeepSnapshots = defaultKeep
 	}
 	if c.limiter == nil {
-		c.limiter = NewLimiter()
+		c.limiter = awslimit.New(Buckets()...)
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -189,7 +192,7 @@ func call[In, Out any](ctx context.Context, c *Cloud, action string, units int, 
 	send func(context.Context, In, ...func(*sdk.Options)) (Out, error), in In) (Out, error) {
 	var none Out
 	if err := c.limiter.Wait(ctx, action, units); err != nil {
-		return none, &Error{Kind: Throttled, Doing: doing, Err: err}
+		return none, &awserr.Error{Kind: awserr.Throttled, Doing: doing, Err: err}
 	}
 	out, err := send(ctx, in, once)
 	if err != nil {

@@ -1,74 +1,56 @@
 package ec2
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
-// answered is an error as the SDK returns it for an answer.
-func answered(status int, code string) error {
-	var api error = errors.New("no XML")
-	if code != "" {
-		api = &smithy.GenericAPIError{Code: code, Message: "because"}
-	}
-	return &smithy.OperationError{ServiceID: "EC2", OperationName: "RunInstances", Err: &smithyhttp.ResponseError{
-		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: api,
-	}}
-}
+// coded is an error of AWS without the answer that it came in.
+func coded(code string) error { return &smithy.GenericAPIError{Code: code, Message: "because"} }
 
+// TestKinds: what EC2's own codes mean. What all services have in common is tested
+// with package awserr.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		err  error
-		want Kind
+		code string
+		want awserr.Kind
 	}{
-		{answered(400, "InvalidInstanceID.NotFound"), NotFound},
-		{answered(400, "InvalidVolume.NotFound"), NotFound},
-		{answered(503, "RequestLimitExceeded"), Throttled},
-		{answered(400, "Throttling"), Throttled},
-		{answered(500, "InsufficientInstanceCapacity"), NoCapacity},
-		{answered(400, "VcpuLimitExceeded"), Quota},
-		{answered(403, "UnauthorizedOperation"), Denied},
-		{answered(400, "RequestExpired"), Denied},
-		{answered(400, "VolumeInUse"), Conflict},
-		{answered(400, "IncorrectInstanceState"), Conflict},
-		{answered(400, "SnapshotCreationPerVolumeRateExceeded"), Conflict},
-		{answered(400, "InvalidSnapshot.InUse"), Conflict},
-		{answered(400, "InvalidSnapshot.NotFound"), NotFound},
-		{answered(400, "IdempotentParameterMismatch"), Mismatch},
-		{answered(400, "InvalidParameterValue"), Refused},
-		{answered(400, "SomethingNew"), Refused},
-		{answered(500, "SomethingNew"), Ambiguous},
-		{answered(500, "InternalError"), Ambiguous},
-		{answered(503, "Unavailable"), Ambiguous},
-		{answered(502, ""), Ambiguous},
-		{answered(200, ""), Ambiguous}, // done, perhaps, and the answer cannot be read
-		{context.DeadlineExceeded, Ambiguous},
-		{errors.New("connection reset by peer"), Ambiguous},
-		{fmt.Errorf("get identity: get credentials: %w", errors.New("no role")), Denied},
+		{"InvalidInstanceID.NotFound", awserr.NotFound},
+		{"InvalidVolume.NotFound", awserr.NotFound},
+		{"InvalidSnapshot.NotFound", awserr.NotFound},
+		{"RequestLimitExceeded", awserr.Throttled},
+		{"EC2ThrottledException", awserr.Throttled},
+		{"InsufficientInstanceCapacity", NoCapacity},
+		{"VcpuLimitExceeded", awserr.Quota},
+		{"UnauthorizedOperation", awserr.Denied},
+		{"RequestExpired", awserr.Denied},
+		{"VolumeInUse", awserr.Conflict},
+		{"IncorrectInstanceState", awserr.Conflict},
+		{"SnapshotCreationPerVolumeRateExceeded", awserr.Conflict},
+		{"InvalidSnapshot.InUse", awserr.Conflict},
+		{"IdempotentParameterMismatch", Mismatch},
+		{"OperationNotPermitted", awserr.Refused},
+		{"InternalError", awserr.Ambiguous},
+		{"Unavailable", awserr.Ambiguous},
 	} {
-		err := explain(c.err, "launch machines with token abc")
-		if got := KindOf(err); got != c.want {
-			t.Errorf("%v is %q, want %q", c.err, got, c.want)
+		cause := coded(c.code)
+		err := explain(cause, "launch machines with token abc")
+		if got := awserr.KindOf(err); got != c.want {
+			t.Errorf("%s is %q, want %q", c.code, got, c.want)
 		}
-		if errors.Is(err, reconciler.ErrConflict) != (c.want == Conflict) {
-			t.Errorf("%v: a conflict for the loop: %t", c.err, c.want != Conflict)
-		}
-		if !errors.Is(err, c.err) || !strings.HasPrefix(err.Error(), "launch machines with token abc: ") {
+		if want := fmt.Sprintf("launch machines with token abc: %s: %s: because", c.want, c.code); !errors.Is(err, cause) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("the error does not tell what was done and what happened: %v", err)
 		}
 	}
-	if explain(nil, "x") != nil || KindOf(errors.New("another")) != "" {
-		t.Error("what is no failed request has a kind")
+	if explain(nil, "x") != nil {
+		t.Error("what did not fail has a kind")
 	}
 }
 
@@ -83,7 +65,7 @@ func TestSameFailureSameWords(t *testing.T) {
 	if one != two || !strings.Contains(one, "UnauthorizedOperation: You are not authorized.; ") {
 		t.Errorf("one refusal is %q, the next %q", one, two)
 	}
-	if err := explain(answered(400, "ExpiredToken"), "list machines"); !strings.Contains(err.Error(), "credentials have ended") {
+	if err := explain(coded("ExpiredToken"), "list machines"); !strings.Contains(err.Error(), "credentials have ended") {
 		t.Errorf("expired credentials: %v", err)
 	}
 }

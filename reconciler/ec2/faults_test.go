@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 func TestLaunchAnswerLost(t *testing.T) {
@@ -16,7 +17,7 @@ func TestLaunchAnswerLost(t *testing.T) {
 	f := newFleet(t)
 	actions := batch(3)
 	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InternalError", After: true}))
-	if _, err := f.Launch(t.Context(), actions); ec2.KindOf(err) != ec2.Ambiguous {
+	if _, err := f.Launch(t.Context(), actions); awserr.KindOf(err) != awserr.Ambiguous {
 		t.Fatalf("the lost answer is %v, want ambiguous", err)
 	}
 	f.proxy.Failing(nil)
@@ -41,7 +42,7 @@ func TestLaunchTimesOut(t *testing.T) {
 	for n := 0; n < len(actions); n = len(f.whole(t).Machines) {
 	}
 	cancel()
-	if err := <-ended; ec2.KindOf(err) != ec2.Ambiguous {
+	if err := <-ended; awserr.KindOf(err) != awserr.Ambiguous {
 		t.Fatalf("the launch that timed out is %v, want ambiguous", err)
 	}
 	f.proxy.Failing(nil)
@@ -94,7 +95,7 @@ func TestLaunchInParts(t *testing.T) {
 	// A launch that is too young for its listing to be trusted is not settled.
 	larger := append(slices.Clone(actions), actions[0])
 	larger[3].Index = 3
-	if machines, err := f.Launch(t.Context(), larger); ec2.KindOf(err) != ec2.Mismatch {
+	if machines, err := f.Launch(t.Context(), larger); awserr.KindOf(err) != ec2.Mismatch {
 		t.Errorf("a larger batch of the token gave %+v (%v), want a mismatch", machines, err)
 	}
 	if n := len(f.whole(t).Machines); n != 3 {
@@ -124,7 +125,7 @@ func TestShortage(t *testing.T) {
 	f := newFleet(t)
 	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}))
 	for range 3 {
-		if _, err := f.Launch(t.Context(), batch(1)); ec2.KindOf(err) != ec2.NoCapacity {
+		if _, err := f.Launch(t.Context(), batch(1)); awserr.KindOf(err) != ec2.NoCapacity {
 			t.Fatalf("error %v, want no capacity", err)
 		}
 	}
@@ -151,7 +152,7 @@ func TestNoCapacityInOneZone(t *testing.T) {
 	for i := range there {
 		there[i].Shape.Zone = zoneB
 	}
-	if _, err := f.Launch(t.Context(), here); ec2.KindOf(err) != ec2.NoCapacity {
+	if _, err := f.Launch(t.Context(), here); awserr.KindOf(err) != ec2.NoCapacity {
 		t.Fatalf("error %v, want no capacity", err)
 	}
 	f.launch(t, there)
@@ -166,7 +167,7 @@ func TestWrongImage(t *testing.T) {
 	f := newFleet(t)
 	f.proxy.Failing(mototest.On("RunInstances", mototest.Fault{Code: "InvalidAMIID.NotFound"})) // moto launches anything
 	_, err := f.Launch(t.Context(), batch(1))
-	if ec2.KindOf(err) != ec2.Refused || !strings.Contains(err.Error(), "image (AMI) "+f.ami) ||
+	if awserr.KindOf(err) != awserr.Refused || !strings.Contains(err.Error(), "image (AMI) "+f.ami) ||
 		!strings.Contains(err.Error(), "set another in the configuration") {
 		t.Errorf("an image that AWS does not have: %v", err)
 	}

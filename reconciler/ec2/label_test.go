@@ -7,8 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 var (
@@ -54,7 +55,7 @@ func TestLabel(t *testing.T) {
 	}
 	labels[0].Name = "renamed"
 	f.proxy.Failing(mototest.On("CreateTags", mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}))
-	if left, err := f.Label(t.Context(), labels); left != 1 || ec2.KindOf(err) != ec2.Throttled {
+	if left, err := f.Label(t.Context(), labels); left != 1 || awserr.KindOf(err) != awserr.Throttled {
 		t.Errorf("throttled, %d labels are left (%v)", left, err)
 	}
 	f.proxy.Failing(nil)

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -36,7 +37,7 @@ func (c *Cloud) Launch(ctx context.Context, batch []plan.Action) ([]plan.Machine
 	}
 	out, err := call(ctx, c, "RunInstances", int(*in.MaxCount), "launch machines with token "+token, c.opts.Client.RunInstances, in)
 	c.shortages.learn(batch[0].Shape, err)
-	if KindOf(err) == Mismatch {
+	if awserr.KindOf(err) == Mismatch {
 		return c.launchedBefore(ctx, batch, err)
 	}
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 

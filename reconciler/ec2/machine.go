@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // StartMachine implements reconciler.Cloud.
@@ -31,10 +33,10 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	believed := c.memory.believed(machine)
 	if !c.isOurs(c.memory.listed(machine)) {
 		_, err := c.instance(ctx, machine)
-		if KindOf(err) == NotFound && !believed {
+		if awserr.KindOf(err) == awserr.NotFound && !believed {
 			return nil
 		}
-		if err != nil && KindOf(err) != NotFound {
+		if err != nil && awserr.KindOf(err) != awserr.NotFound {
 			return err
 		}
 	}
@@ -43,7 +45,7 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 	if err == nil {
 		c.memory.end(machine)
 	}
-	if KindOf(err) == NotFound && !believed {
+	if awserr.KindOf(err) == awserr.NotFound && !believed {
 		return nil
 	}
 	return err
@@ -68,5 +70,5 @@ func (c *Cloud) instance(ctx context.Context, id string) (types.Instance, error)
 			return i, nil
 		}
 	}
-	return types.Instance{}, &Error{Kind: NotFound, Doing: doing, Err: errAbsent}
+	return types.Instance{}, &awserr.Error{Kind: awserr.NotFound, Doing: doing, Err: errAbsent}
 }

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -17,20 +19,20 @@ func TestThrottledForAMinute(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	// The limits are a thousand times AWS's, so that a minute's worth of refill is a moment.
-	var quick []ec2.Bucket
+	var quick []awslimit.Bucket
 	for _, b := range ec2.Buckets() {
 		b.PerSecond *= 1000
 		quick = append(quick, b)
 	}
 	opts := f.options(f.name)
-	opts.Limiter = ec2.NewLimiter(quick...)
+	opts.Limiter = awslimit.New(quick...)
 	c := f.with(t, opts)
 	f.proxy.Failing(func(r mototest.Request) *mototest.Fault {
 		return &mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}
 	})
 	actions := batch(3)
 	for range 60 {
-		if _, err := c.Launch(t.Context(), actions); ec2.KindOf(err) != ec2.Throttled {
+		if _, err := c.Launch(t.Context(), actions); awserr.KindOf(err) != awserr.Throttled {
 			t.Fatalf("error %v, want throttled", err)
 		}
 		if gaps := c.Observe(t.Context()).Gaps; gaps.Machines == "" || gaps.Volumes == "" {
@@ -68,7 +70,7 @@ func TestExpiredCredentials(t *testing.T) {
 		"launch": second(f.Launch(t.Context(), batch(1))), "terminate": f.TerminateMachine(t.Context(), machines[0].ID),
 		"delete": f.DeleteVolume(t.Context(), before.Volumes[0].ID), "identity": second(f.Identity(t.Context())),
 	} {
-		if ec2.KindOf(err) != ec2.Denied {
+		if awserr.KindOf(err) != awserr.Denied {
 			t.Errorf("%s with expired credentials: %v, want denied", doing, err)
 		}
 	}
@@ -120,20 +122,20 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		fault mototest.Fault
-		want  ec2.Kind
+		want  awserr.Kind
 	}{
-		{mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}, ec2.Throttled},
+		{mototest.Fault{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded"}, awserr.Throttled},
 		{mototest.Fault{Status: http.StatusInternalServerError, Code: "InsufficientInstanceCapacity"}, ec2.NoCapacity},
-		{mototest.Fault{Status: http.StatusBadRequest, Code: "VcpuLimitExceeded"}, ec2.Quota},
-		{mototest.Fault{Status: http.StatusBadRequest, Code: "RequestExpired"}, ec2.Denied},
-		{mototest.Fault{Status: http.StatusBadRequest, Code: "InvalidSubnetID.NotFound"}, ec2.Refused},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "VcpuLimitExceeded"}, awserr.Quota},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "RequestExpired"}, awserr.Denied},
+		{mototest.Fault{Status: http.StatusBadRequest, Code: "InvalidSubnetID.NotFound"}, awserr.Refused},
 	} {
 		t.Run(string(c.want), func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t)
 			f.proxy.Failing(mototest.On("RunInstances", c.fault))
 			_, err := f.Launch(t.Context(), batch(2))
-			if ec2.KindOf(err) != c.want || f.proxy.Count("RunInstances") != 1 {
+			if awserr.KindOf(err) != c.want || f.proxy.Count("RunInstances") != 1 {
 				t.Errorf("%d requests, and %v; want one, %s", f.proxy.Count("RunInstances"), err, c.want)
 			}
 			f.proxy.Failing(mototest.On("DescribeInstances", c.fault))

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // pruneEvery is often enough for what is kept for weeks.
@@ -49,7 +51,7 @@ func (c *Cloud) Prune(ctx context.Context) (deleted int, err error) {
 		}
 		id := aws.ToString(s.SnapshotId)
 		err := c.deleteSnapshot(ctx, id)
-		if KindOf(err) == Conflict {
+		if awserr.KindOf(err) == awserr.Conflict {
 			c.log.Info("a snapshot is kept longer: somebody uses it", "snapshot", id, "err", err)
 			continue
 		}
@@ -78,7 +80,7 @@ func (c *Cloud) snapshots(ctx context.Context, filters ...types.Filter) ([]types
 func (c *Cloud) deleteSnapshot(ctx context.Context, id string) error {
 	in := &sdk.DeleteSnapshotInput{SnapshotId: aws.String(id)}
 	_, err := call(ctx, c, "DeleteSnapshot", 0, "delete snapshot "+id, c.opts.Client.DeleteSnapshot, in)
-	if KindOf(err) == NotFound {
+	if awserr.KindOf(err) == awserr.NotFound {
 		return nil
 	}
 	return err

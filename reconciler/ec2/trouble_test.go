@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 

@@ -78,7 +78,7 @@ func ration(outs []Outcome, in FleetInput) {
 	}
 	for n, i := range fresh {
 		if n >= room {
-			outs[i] = HoldKind(outs[i], LaunchMachine, WaitsForRoom)
+			outs[i] = HoldKind(outs[i], LaunchMachine, ByCloud, WaitsForRoom)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func admit(o Outcome, in FleetInput, b *budget) Outcome {
 			len(b.names), b.limit, strings.Join(b.names, ", ")))
 	}
 	if updates(o) && !in.Asked[o.Status.ID] && !b.update() {
-		return HoldKind(o, UpdateAgent, "its agent is updated when those of others, updated before, answer again")
+		return HoldKind(o, UpdateAgent, ByLimit, "its agent is updated when those of others, updated before, answer again")
 	}
 	return o
 }
@@ -175,19 +175,21 @@ func disrupts(o Outcome) bool {
 
 // hold takes out the actions at or above a disruption, with the claims they need.
 func hold(o Outcome, from Disruption, reason string) Outcome {
-	return without(o, func(a Action) bool { return a.Disruption.rank() >= from.rank() }, reason)
+	return without(o, func(a Action) bool { return a.Disruption.rank() >= from.rank() }, ByLimit, reason)
 }
 
 // Hold takes out everything that would be done, with the reason.
-func Hold(o Outcome, reason string) Outcome { return hold(o, None, reason) }
+func Hold(o Outcome, why HeldBy, reason string) Outcome {
+	return without(o, func(Action) bool { return true }, why, reason)
+}
 
 // HoldKind takes out the actions of one kind, with the reason.
-func HoldKind(o Outcome, k Kind, reason string) Outcome {
-	return without(o, func(a Action) bool { return a.Kind == k }, reason)
+func HoldKind(o Outcome, k Kind, why HeldBy, reason string) Outcome {
+	return without(o, func(a Action) bool { return a.Kind == k }, why, reason)
 }
 
 // without takes out actions; a claim goes with the launch that it is for.
-func without(o Outcome, which func(Action) bool, reason string) Outcome {
+func without(o Outcome, which func(Action) bool, why HeldBy, reason string) Outcome {
 	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), which)
 	if o.Entry != nil && !slices.ContainsFunc(o.Actions, isFresh) {
 		e := o.Entry.clone()
@@ -196,9 +198,19 @@ func without(o Outcome, which func(Action) bool, reason string) Outcome {
 	}
 	o.Waits = append(slices.Clone(o.Waits), Wait{Deployment: o.Status.ID, Name: o.Status.Name, Reason: reason})
 	o.Status.Conditions = append(slices.Clone(o.Status.Conditions),
-		Condition{Type: "Held", Status: true, Reason: "Limit", Message: reason})
+		Condition{Type: "Held", Status: true, Reason: string(why), Message: reason})
 	return o
 }
+
+// HeldBy is what keeps an action from being carried out now, in one word.
+type HeldBy string
+
+// What holds actions.
+const (
+	ByLimit   HeldBy = "Limit"         // the fleet's own
+	ByCloud   HeldBy = "CloudLimit"    // the cloud's, on launches
+	ByFailure HeldBy = "LastTryFailed" // it is tried again later
+)
 
 func (d Disruption) rank() int { return slices.Index([]Disruption{None, Restart, Replace, Destroy}, d) }
 

@@ -7,11 +7,15 @@ import (
 	"strings"
 )
 
+// How long resolvers may keep a record, in seconds.
 const (
-	// deploymentTTL is how long a resolver may send clients to the machine that a
-	// database has left: a move takes some ten seconds, so should its discovery.
+	// deploymentTTL is the longest that a client goes to the machine that a database
+	// has left: a move takes some ten seconds, so should its discovery. Below five,
+	// some resolvers set a time of their own, and each asks again for every connection;
+	// above thirty it would be most of a failover.
 	deploymentTTL = 15
-	// machineTTL is longer: a machine keeps its address for as long as it lives.
+	// machineTTL is longer: a machine's address changes only when it was stopped and
+	// started. More than a minute would save few queries, as few ask for machines.
 	machineTTL = 60
 )
 

@@ -167,8 +167,13 @@ func (d *decision) olderByID(id string) *Machine {
 	return nil
 }
 
-// endOlder ends the machines of earlier generations once the volume is here.
+// endOlder ends the machines of earlier generations once it is known what became of
+// the database here, so that its name moves over without waiting for their end.
 func (d *decision) endOlder(cur *Slot) {
+	a := d.in.Agents[d.machine.ID]
+	if a.Order == nil || a.Generation != cur.Generation || (a.Database != DatabaseServing && a.Database != DatabaseFailed) {
+		return
+	}
 	for _, m := range d.older() {
 		d.act(Action{Kind: TerminateMachine, MachineID: m.ID, Disruption: None,
 			Summary: fmt.Sprintf("terminate machine %s: generation %d has taken over", m.ID, cur.Generation)})

@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
 const (
@@ -39,12 +40,12 @@ func call[In, Out any](ctx context.Context, n *Names, changes int, doing string,
 	var last error
 	out, err := backoff.RetryWithData(func() (Out, error) {
 		var none Out
-		if err := n.limiter.Wait(ctx, changes); err != nil {
+		if err := n.limiter.Wait(ctx, request, changes); err != nil {
 			return none, backoff.Permanent(&awserr.Error{Kind: awserr.Throttled, Doing: doing, Err: err})
 		}
 		out, err := send(ctx, in, once)
 		last = explain(err, doing)
-		n.limiter.Learn(last)
+		learn(n.limiter, last)
 		if last != nil && !passes(last) {
 			return none, backoff.Permanent(last)
 		}
@@ -60,6 +61,13 @@ func call[In, Out any](ctx context.Context, n *Names, changes int, doing string,
 func passes(err error) bool {
 	kind := awserr.KindOf(err)
 	return kind == awserr.Throttled || kind == awserr.Ambiguous
+}
+
+// learn takes in how a request ended. That the batch before is not in is no rate.
+func learn(l *awslimit.Limiter, err error) {
+	if !isBusy(err) {
+		l.Learn(request, err)
+	}
 }
 
 // isBusy tells whether Route 53 still worked on the batch before.

@@ -11,10 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/route53"
 )
 
 const challenge = "_acme-challenge.shop." + domain
+
+// pending: not all of Route 53's servers have a change yet.
+func pending() mototest.Fault {
+	return mototest.Fault{Edit: func(answer string) string { return strings.ReplaceAll(answer, "INSYNC", "PENDING") }}
+}
 
 // TestChallenge: several orders share a name, and each waits for its own value.
 func TestChallenge(t *testing.T) {
@@ -22,18 +28,20 @@ func TestChallenge(t *testing.T) {
 	w := newWorld(t)
 	n := w.open(t, fleet)
 	w.byHand(t, types.ChangeActionCreate, record(challenge, "TXT", 60, `"of-somebody-else"`))
-	w.proxy.failing(nil)
-	for _, value := range []string{"first", "second", "second"} { // the second was cut off, say
-		w.proxy.pending = 3
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != "GetChange" || r.Times%4 == 0 {
+			return nil
+		}
+		f := pending()
+		return &f
+	})
+	for i, value := range []string{"first", "second", "second"} { // the second was cut off, say
 		if err := n.Present(t.Context(), challenge+".", value); err != nil {
 			t.Fatal(err)
 		}
-		if w.proxy.pending != 0 {
-			t.Error("returned before all servers had the record")
+		if asked, want := w.proxy.Since("GetChange"), 4*(i+1); asked != want {
+			t.Errorf("returned after %d questions, and all servers had the record after %d", asked, want)
 		}
-	}
-	if got := w.proxy.count("GetChange"); got != 12 {
-		t.Errorf("%d questions for the state of 3 changes, want 12", got)
 	}
 	wantRecords(t, w, `_acme-challenge.shop TXT "of-somebody-else" "first" "second"`)
 	for _, value := range []string{"first", "unknown", "second", "second"} {
@@ -41,7 +49,7 @@ func TestChallenge(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.proxy.count("Change"); got != 5 {
+	if got := w.proxy.Since(changing); got != 5 {
 		t.Errorf("%d changes for three values that came and two that went", got)
 	}
 	wantRecords(t, w, `_acme-challenge.shop TXT "of-somebody-else"`)
@@ -111,17 +119,21 @@ func TestChallengeFails(t *testing.T) {
 	}
 	wantRecords(t, w, "_acme-challenge.away CNAME example.net")
 
-	w.proxy.pending = 1 << 30
+	w.proxy.Failing(mototest.On("GetChange", pending()))
 	if err := n.Present(t.Context(), challenge, "x"); err == nil || !strings.Contains(err.Error(), "not all servers") {
 		t.Errorf("never in sync: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	n.Hurry(1 << 30)
-	w.proxy.failing(func(action string, n int) *fault {
-		if action == "GetChange" && n == 3 {
-			return &fault{before: cancel}
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != "GetChange" {
+			return nil
 		}
-		return nil
+		f := pending()
+		if r.Times == 3 {
+			f.Before = cancel
+		}
+		return &f
 	})
 	if err := n.Present(ctx, challenge, "y"); !errors.Is(err, context.Canceled) {
 		t.Errorf("went on after its end: %v", err)

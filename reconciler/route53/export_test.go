@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
 // Hurry makes pauses short and tries few, as the tests' faults do not pass by time,
@@ -14,5 +16,5 @@ func (n *Names) Hurry(tries uint64) {
 	}
 	n.busy, n.polls = short, short
 	const wide = 1 << 30
-	n.limiter = &Limiter{requests: newBucket(wide, wide), changes: newBucket(wide, wide), share: 1}
+	n.limiter = awslimit.New(awslimit.Bucket{Name: "nothing", Burst: wide, PerSecond: wide})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -15,17 +14,18 @@ import (
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/awserr"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/route53"
 )
 
 // fails answers an action's first requests with an error.
-func fails(what string, times, status int, code string) func(string, int) *fault {
-	return func(action string, n int) *fault {
-		if action == what && n <= times {
-			return &fault{status: status, code: code}
+func fails(what string, times, status int, code string) func(mototest.Request) *mototest.Fault {
+	return func(r mototest.Request) *mototest.Fault {
+		if r.Action != what || r.Times > times {
+			return nil
 		}
-		return nil
+		return &mototest.Fault{Status: status, Code: code}
 	}
 }
 
@@ -38,17 +38,17 @@ func TestPasses(t *testing.T) {
 		what, code string
 		status     int
 	}{
-		{"Change", "Throttling", 400}, {"Change", "PriorRequestNotComplete", 400}, {"Change", "ServiceUnavailable", 503},
-		{"List", "Throttling", 400}, {"List", "InternalFailure", 500},
+		{changing, "Throttling", 400}, {changing, "PriorRequestNotComplete", 400}, {changing, "ServiceUnavailable", 503},
+		{listing, "Throttling", 400}, {listing, "InternalFailure", 500},
 	} {
 		host := fmt.Sprintf("h%d", i)
-		w.proxy.failing(fails(c.what, 3, c.status, c.code))
+		w.proxy.Failing(fails(c.what, 3, c.status, c.code))
 		apply(t, n, create(one, host, "A", "192.0.2.1"))
-		if got := w.proxy.count(c.what); got != 4 {
+		if got := w.proxy.Since(c.what); got != 4 {
 			t.Errorf("%s at %s: %d requests, want 4", c.code, c.what, got)
 		}
 	}
-	w.proxy.failing(nil)
+	w.proxy.Failing(nil)
 	if got := len(w.records(t)); got != 10 {
 		t.Errorf("%d records, want 10", got)
 	}
@@ -67,43 +67,45 @@ func TestLasts(t *testing.T) {
 		requests   int
 		words      string
 	}{
-		{"Change", "Throttling", 400, awserr.Throttled, 5, "more slowly"},
-		{"Change", "PriorRequestNotComplete", 400, awserr.Throttled, 5, "tried again"},
-		{"Change", "InternalFailure", 500, awserr.Ambiguous, 5, "looked at again"},
-		{"Change", "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
-		{"Change", "AccessDenied", 403, awserr.Denied, 1, "role's policy"},
-		{"Change", "NoSuchHostedZone", 404, awserr.NotFound, 1, "hosted zone's id"},
-		{"List", "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
+		{changing, "Throttling", 400, awserr.Throttled, 5, "more slowly"},
+		{changing, "PriorRequestNotComplete", 400, awserr.Throttled, 5, "tried again"},
+		{changing, "InternalFailure", 500, awserr.Ambiguous, 5, "looked at again"},
+		{changing, "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
+		{changing, "AccessDenied", 403, awserr.Denied, 1, "role's policy"},
+		{changing, "NoSuchHostedZone", 404, awserr.NotFound, 1, "hosted zone's id"},
+		{listing, "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
 	} {
-		w.proxy.failing(fails(c.what, 100, c.status, c.code))
+		w.proxy.Failing(fails(c.what, 100, c.status, c.code))
 		errs := n.Apply(t.Context(), []plan.AddressChange{create(one, "a", "A", "192.0.2.1"), create(one, "b", "A", "192.0.2.1")})
 		for i := range 2 {
 			if len(errs) != 2 || awserr.KindOf(errs[i]) != c.kind || !strings.Contains(errs[i].Error(), c.words) {
 				t.Errorf("%s at %s: %v, want %s and %q", c.code, c.what, errs, c.kind, c.words)
 			}
 		}
-		if got := w.proxy.count(c.what); got != c.requests {
+		if got := w.proxy.Since(c.what); got != c.requests {
 			t.Errorf("%s at %s: %d requests, want %d", c.code, c.what, got, c.requests)
 		}
-		if got := w.proxy.count("Change"); c.what == "List" && got != 0 {
+		if got := w.proxy.Since(changing); c.what == listing && got != 0 {
 			t.Error("changed what could not be looked at")
 		}
 	}
-	w.proxy.failing(nil)
+	w.proxy.Failing(nil)
 	wantRecords(t, w)
 }
 
 // TestLostAnswer: a change that was made, and whose answer was lost, is no error.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]fault{"cut off": {after: true}, "error": {after: true, status: http.StatusBadGateway, code: "InternalFailure"}} {
+	for name, f := range map[string]mototest.Fault{
+		"cut off": {After: true, Cut: true}, "error": {After: true, Status: http.StatusBadGateway, Code: "InternalFailure"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			n := w.open(t, fleet)
 			lose := func() {
-				w.proxy.failing(func(action string, n int) *fault {
-					if action == "Change" && n == 1 {
+				w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+					if r.Action == changing && r.Times == 1 {
 						return &f
 					}
 					return nil
@@ -121,11 +123,11 @@ func TestLostAnswer(t *testing.T) {
 
 // meanwhile happens after the next look and before the first batch.
 func (w *world) meanwhile(f func()) {
-	w.proxy.failing(func(action string, n int) *fault {
-		if action != "Change" || n != 1 {
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != changing || r.Times != 1 {
 			return nil
 		}
-		return &fault{before: f}
+		return &mototest.Fault{Before: f}
 	})
 }
 
@@ -176,20 +178,20 @@ func TestMany(t *testing.T) {
 	}
 	// One look at an empty domain and one at the name that was refused; three batches,
 	// one of them twice, and the one by hand.
-	if lists, sent := w.proxy.count("List"), w.proxy.count("Change"); lists != 2 || sent > 6 {
+	if lists, sent := w.proxy.Since(listing), w.proxy.Since(changing); lists != 2 || sent > 6 {
 		t.Errorf("%d listings and %d batches", lists, sent)
 	}
-	t.Logf("%d names: %d listings, %d batches, of %v changes", many, w.proxy.count("List"), w.proxy.count("Change"), w.proxy.batches)
-	w.proxy.failing(nil)
+	t.Logf("%d names: %d listings, %d batches", many, w.proxy.Since(listing), w.proxy.Since(changing))
+	w.proxy.Failing(nil)
 	if found, gap := n.Addresses(t.Context()); len(found) != many || gap != "" {
 		t.Errorf("listed %d, gap %q", len(found), gap)
 	}
-	if got := w.proxy.count("List"); got != 4 {
+	if got := w.proxy.Since(listing); got != 4 {
 		t.Errorf("%d requests for %d records, want 4 pages", got, 2*many-1)
 	}
-	w.proxy.failing(nil)
+	w.proxy.Failing(nil)
 	apply(t, n, move(one, "h0599", "A", "192.0.2.1", "192.0.2.2"), move(one, "h0000", "A", "192.0.2.1", "192.0.2.2"), move(one, "h0001", "A", "192.0.2.1", ""))
-	if lists, sent := w.proxy.count("List"), w.proxy.count("Change"); lists != 2 || sent != 1 {
+	if lists, sent := w.proxy.Since(listing), w.proxy.Since(changing); lists != 2 || sent != 1 {
 		t.Errorf("three names on the first and the last page: %d looks and %d batches", lists, sent)
 	}
 }
@@ -199,7 +201,7 @@ func TestStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.open(t, fleet)
-	w.proxy.failing(fails("Change", 100, 403, "ExpiredToken"))
+	w.proxy.Failing(fails(changing, 100, 403, "ExpiredToken"))
 	var changes []plan.AddressChange
 	for i := range 600 {
 		changes = append(changes, create(one, fmt.Sprintf("h%04d", i), "A", "192.0.2.1"))
@@ -208,7 +210,7 @@ func TestStops(t *testing.T) {
 	if i := slices.IndexFunc(errs, func(err error) bool { return awserr.KindOf(err) != awserr.Denied }); len(errs) != 600 || i >= 0 {
 		t.Errorf("change %d of %d tells something else", i, len(errs))
 	}
-	if got := w.proxy.count("Change"); got != 1 {
+	if got := w.proxy.Since(changing); got != 1 {
 		t.Errorf("%d requests with credentials that are over", got)
 	}
 }
@@ -226,9 +228,9 @@ func TestFailingPage(t *testing.T) {
 	apply(t, n, changes...)
 	// With these three records the first page ends between a name and its owner.
 	apply(t, n, create(one, "a", "A", "192.0.2.1"), create(one, "a", "AAAA", "2001:db8::1"))
-	w.proxy.failing(func(action string, n int) *fault {
-		if action == "List" && n >= 2 {
-			return &fault{status: 400, code: "Throttling"}
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action == listing && r.Times >= 2 {
+			return &mototest.Fault{Status: 400, Code: "Throttling"}
 		}
 		return nil
 	})
@@ -251,12 +253,12 @@ func TestUntold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.open(t, fleet)
-	w.proxy.poison = func(batch string) *httptest.ResponseRecorder {
-		if strings.Contains(batch, "192.0.2.66") {
-			return refusal(http.StatusBadRequest, "InvalidInput")
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != changing || !strings.Contains(r.Body(), "192.0.2.66") {
+			return nil
 		}
-		return nil
-	}
+		return &mototest.Fault{Code: "InvalidInput"}
+	})
 	var changes []plan.AddressChange
 	for i := range 40 {
 		changes = append(changes, create(one, fmt.Sprintf("h%d", i), "A", "192.0.2.1"))
@@ -280,16 +282,18 @@ func TestFullZone(t *testing.T) {
 	n := w.open(t, fleet)
 	apply(t, n, create(one, "a", "A", "192.0.2.1"), create(one, "b", "A", "192.0.2.1"))
 	var first string
-	w.proxy.poison = func(batch string) *httptest.ResponseRecorder {
-		if first == "" {
-			first = batch
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action != changing {
+			return nil
 		}
-		if strings.Count(batch, "<Action>CREATE") > strings.Count(batch, "<Action>DELETE") {
-			return invalid([]string{"Exceeded limit MAX_RRSETS_BY_ZONE for zone: " + w.zone})
+		if r.Times == 1 {
+			first = r.Body()
 		}
-		return nil
-	}
-	w.proxy.failing(nil)
+		if strings.Count(r.Body(), "<Action>CREATE") <= strings.Count(r.Body(), "<Action>DELETE") {
+			return nil
+		}
+		return &mototest.Fault{Code: "InvalidChangeBatch", Message: "Exceeded limit MAX_RRSETS_BY_ZONE for zone: " + w.zone}
+	})
 	errs := n.Apply(t.Context(), []plan.AddressChange{
 		create(two, "c", "A", "192.0.2.3"), move(one, "a", "A", "192.0.2.1", "192.0.2.2"), create(two, "d", "A", "192.0.2.3"), move(one, "b", "A", "192.0.2.1", ""),
 	})
@@ -301,7 +305,7 @@ func TestFullZone(t *testing.T) {
 			t.Errorf("what needs room: %v", errs[i])
 		}
 	}
-	if got := w.proxy.count("Change"); got != 2 || !strings.Contains(first, "192.0.2.2") {
+	if got := w.proxy.Since(changing); got != 2 || !strings.Contains(first, "192.0.2.2") {
 		t.Errorf("%d batches, want one for each, and the failover's first", got)
 	}
 	wantRecords(t, w, "a A 192.0.2.2", "_mainstay.a TXT "+tag(one, "A"))
@@ -319,8 +323,8 @@ func TestSideBySide(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if w.proxy.overlaps != 0 || len(w.records(t)) != 16 {
-		t.Errorf("%d batches overlapped another, %d records", w.proxy.overlaps, len(w.records(t)))
+	if sent := w.proxy.Since(changing); sent != 8 || len(w.records(t)) != 16 {
+		t.Errorf("%d batches were sent for 8 changes, as some overlapped; %d records", sent, len(w.records(t)))
 	}
 }
 
@@ -330,15 +334,15 @@ func TestEnds(t *testing.T) {
 	w := newWorld(t)
 	n := w.open(t, fleet)
 	ctx, cancel := context.WithCancel(t.Context())
-	w.proxy.failing(func(action string, n int) *fault {
-		if n == 2 {
-			return &fault{status: 400, code: "Throttling", before: cancel}
+	w.proxy.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Times == 2 {
+			return &mototest.Fault{Status: 400, Code: "Throttling", Before: cancel}
 		}
-		return &fault{status: 400, code: "Throttling"}
+		return &mototest.Fault{Status: 400, Code: "Throttling"}
 	})
 	errs := n.Apply(ctx, []plan.AddressChange{create(one, "a", "A", "192.0.2.1")})
-	if len(errs) != 1 || errs[0] == nil || w.proxy.count("List") != 2 {
-		t.Errorf("went on after its end: %v, %d requests", errs, w.proxy.count("List"))
+	if len(errs) != 1 || errs[0] == nil || w.proxy.Since(listing) != 2 {
+		t.Errorf("went on after its end: %v, %d requests", errs, w.proxy.Since(listing))
 	}
 	if _, gap := n.Addresses(ctx); gap == "" {
 		t.Error("a listing without time has no gap")
@@ -349,7 +353,7 @@ func TestRefusedBeforehand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.open(t, fleet)
-	w.proxy.failing(nil)
+	w.proxy.Failing(nil)
 	long := strings.Repeat("a", 63)
 	with := func(edit func(*plan.AddressChange)) plan.AddressChange {
 		c := create(one, "a", "A", "192.0.2.1")
@@ -377,7 +381,7 @@ func TestRefusedBeforehand(t *testing.T) {
 	if i := slices.IndexFunc(errs, func(err error) bool { return awserr.KindOf(err) != awserr.Refused }); len(errs) != len(changes) || i >= 0 {
 		t.Errorf("change %d of %d is not refused: %+v", i, len(errs), errs)
 	}
-	if w.proxy.count("Change")+w.proxy.count("List") != 0 {
+	if w.proxy.Since(changing)+w.proxy.Since(listing) != 0 {
 		t.Error("asked Route 53 about what cannot be")
 	}
 	errs = n.Apply(t.Context(), []plan.AddressChange{

@@ -34,18 +34,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 
 	"github.com/mainstaydb/mainstay/reconciler"
-)
-
-const (
-	// MachineTTL is for the names of machines, in seconds. A machine's address changes
-	// only when it was stopped and started, so a minute is soon enough; a longer time
-	// would save few queries, as few ask for machines.
-	MachineTTL = 60
-	// DeploymentTTL is for the names of deployments, which move at a failover: it is
-	// the longest that a client goes to the lost primary after the record changed.
-	// Below five seconds some resolvers set a time of their own, and each of them asks
-	// again for every connection; above thirty it would be most of a failover.
-	DeploymentTTL = 10
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 )
 
 // A Client is what is asked of Route 53. The SDK's client is one.
@@ -59,11 +48,11 @@ type Client interface {
 // Options say which domain this is and whose names are kept in it.
 type Options struct {
 	Client     Client
-	HostedZone string       // its id
-	Domain     string       // the zone's, or one below it: all names are below this one
-	Fleet      string       // stands in the records that say whose a name is
-	Limiter    *Limiter     // shared by all that use the account; nil: a new one
-	Logger     *slog.Logger // nil: nothing is logged
+	HostedZone string            // its id
+	Domain     string            // the zone's, or one below it: all names are below this one
+	Fleet      string            // stands in the records that say whose a name is
+	Limiter    *awslimit.Limiter // shared by all that use the account; nil: a new one
+	Logger     *slog.Logger      // nil: nothing is logged
 }
 
 // Names is a reconciler.Names in a hosted zone. Safe for concurrent use.
@@ -72,7 +61,7 @@ type Names struct {
 	zone    string
 	domain  string
 	fleet   string
-	limiter *Limiter
+	limiter *awslimit.Limiter
 	log     *slog.Logger
 	turn    chan struct{} // held while a batch is under way: those of a zone must not overlap
 	busy    func() backoff.BackOff
@@ -110,7 +99,7 @@ func New(opts Options) (*Names, error) {
 		limiter: opts.Limiter, log: opts.Logger, turn: make(chan struct{}, 1), busy: whileBusy, polls: untilInSync,
 	}
 	if n.limiter == nil {
-		n.limiter = NewLimiter()
+		n.limiter = awslimit.New(Buckets()...)
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

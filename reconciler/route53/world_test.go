@@ -3,7 +3,6 @@ package route53_test
 import (
 	"bytes"
 	"log/slog"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/google/uuid"
 
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/route53"
 )
@@ -22,14 +22,19 @@ const (
 	zoneName = "example.com"
 	domain   = "db.example.com"
 	fleet    = "prod"
+	ttl      = 10 // of every record that is not about another
 	one      = "11111111-1111-4111-8111-111111111111"
 	two      = "22222222-2222-4222-8222-222222222222"
+
+	// Route 53's names of what is asked most.
+	changing = "ChangeResourceRecordSets"
+	listing  = "ListResourceRecordSets"
 )
 
 // A world is a hosted zone of its own in moto, behind the proxy that makes it
 // answer like Route 53.
 type world struct {
-	proxy  *proxy
+	proxy  *mototest.Proxy
 	client *sdk.Client
 	zone   string
 	log    *bytes.Buffer
@@ -42,11 +47,9 @@ func newWorld(t *testing.T) *world {
 	if endpoint == "" {
 		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
 	}
-	p := newProxy(t, endpoint)
-	server := httptest.NewServer(p)
-	t.Cleanup(server.Close)
+	p := mototest.New(t, endpoint)
 	w := &world{proxy: p, client: sdk.NewFromConfig(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Region: "eu-west-1", BaseEndpoint: aws.String(p.URL),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	})}
 	out, err := w.client.CreateHostedZone(t.Context(), &sdk.CreateHostedZoneInput{
@@ -121,13 +124,13 @@ func (w *world) records(t *testing.T) []string {
 
 // create is a change from nothing.
 func create(deployment, host, kind, to string) plan.AddressChange {
-	return plan.AddressChange{Deployment: deployment, Name: host + "." + domain, Type: kind, To: to, ToTTL: route53.DeploymentTTL}
+	return plan.AddressChange{Deployment: deployment, Name: host + "." + domain, Type: kind, To: to, ToTTL: ttl}
 }
 
 // move is a change of a record that create made.
 func move(deployment, host, kind, from, to string) plan.AddressChange {
 	c := create(deployment, host, kind, to)
-	c.From, c.FromTTL = from, route53.DeploymentTTL
+	c.From, c.FromTTL = from, ttl
 	if to == "" {
 		c.ToTTL = 0
 	}

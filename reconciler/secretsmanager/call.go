@@ -9,8 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 const (
@@ -81,23 +82,15 @@ type errNoAnswer struct{ err error }
 func (e errNoAnswer) Error() string { return "AWS does not answer: " + e.err.Error() }
 func (e errNoAnswer) Unwrap() error { return e.err }
 
-// passing says whether an error may be gone at the next attempt.
+// passing says whether an error may be gone at the next attempt. What was lost on
+// the way is told by the SDK, which knows a name that there is not from a connection
+// that broke.
 func passing(err error) bool {
 	var silent errNoAnswer
-	if quota(err) {
+	kind, _ := service.Classify(err)
+	if kind == awserr.Quota {
 		return false
 	}
-	return errors.As(err, &silent) || throttled(err) ||
+	return errors.As(err, &silent) || kind == awserr.Throttled ||
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary
-}
-
-func throttled(err error) bool {
-	return !quota(err) && retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary
-}
-
-// quota: the account has as many secrets as it may. The SDK takes the code for
-// throttling, as which other services use it.
-func quota(err error) bool {
-	var limit *types.LimitExceededException
-	return errors.As(err, &limit)
 }

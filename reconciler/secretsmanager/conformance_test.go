@@ -13,6 +13,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 	"github.com/mainstaydb/mainstay/reconciler/secrets/secretstest"
 	"github.com/mainstaydb/mainstay/reconciler/secretsmanager"
@@ -87,12 +88,12 @@ func TestMemory(t *testing.T) {
 		}
 	}
 	pass(s)
-	if n := w.count("GetSecretValue"); n != 0 {
+	if n := w.Since("GetSecretValue"); n != 0 {
 		t.Errorf("%d reads of what was just made", n)
 	}
 	again := open(t, secretsmanager.Options{Client: w.client, Fleet: strings.Split(prefix, "/")[1]})
 	pass(again)
-	if n := w.count("GetSecretValue"); n != len(names) {
+	if n := w.Since("GetSecretValue"); n != len(names) {
 		t.Errorf("%d reads after a restart, want %d", n, len(names))
 	}
 }
@@ -153,18 +154,18 @@ func TestScheduledForDeletion(t *testing.T) {
 // TestPassingFaults: what AWS says for a moment costs time and nothing else.
 func TestPassingFaults(t *testing.T) {
 	t.Parallel()
-	for name, f := range map[string]*fault{
-		"throttled":             {status: 400, code: "ThrottlingException", message: "Rate exceeded"},
-		"internal error":        {status: 500, code: "InternalServiceError", message: "An error occurred"},
-		"unavailable":           {status: 503, code: "ServiceUnavailable", message: "try later"},
-		"done, and answer lost": {status: 500, code: "InternalServiceError", message: "An error occurred", after: true},
+	for name, f := range map[string]*mototest.Fault{
+		"throttled":             {Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"},
+		"internal error":        {Status: 500, Code: "InternalServiceError", Message: "An error occurred"},
+		"unavailable":           {Status: 503, Code: "ServiceUnavailable", Message: "try later"},
+		"done, and answer lost": {Status: 500, Code: "InternalServiceError", Message: "An error occurred", After: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			s, _ := w.fresh(t)
-			w.failing(func(_ string, n int) *fault {
-				if n <= 2 {
+			w.Failing(func(r mototest.Request) *mototest.Fault {
+				if r.Times <= 2 {
 					return f
 				}
 				return nil
@@ -173,7 +174,7 @@ func TestPassingFaults(t *testing.T) {
 			if err != nil || string(got) != value {
 				t.Fatalf("Create: %q, %v", got, err)
 			}
-			if n := w.count("CreateSecret"); n != 3 {
+			if n := w.Since("CreateSecret"); n != 3 {
 				t.Errorf("%d creations were sent, want 3", n)
 			}
 			if got, err := s.Get(t.Context(), "a"); err != nil || string(got) != value {
@@ -188,8 +189,8 @@ func TestThrottledThroughout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s, _ := w.fresh(t)
-	w.failing(func(string, int) *fault {
-		return &fault{status: 400, code: "ThrottlingException", message: "Rate exceeded"}
+	w.Failing(func(mototest.Request) *mototest.Fault {
+		return &mototest.Fault{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // some attempts long
 	defer cancel()
@@ -198,7 +199,7 @@ func TestThrottledThroughout(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v does not say that time was up", err)
 	}
-	if n := w.count("GetSecretValue"); n < 2 {
+	if n := w.Since("GetSecretValue"); n < 2 {
 		t.Errorf("%d attempts", n)
 	}
 }
@@ -212,9 +213,9 @@ func TestLag(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := open(t, secretsmanager.Options{Client: w.client, Fleet: strings.Split(prefix, "/")[1]})
-	w.failing(func(action string, n int) *fault {
-		if action == "GetSecretValue" && n <= 2 {
-			return &fault{status: 400, code: "ResourceNotFoundException", message: "Secrets Manager can't find the specified secret."}
+	w.Failing(func(r mototest.Request) *mototest.Fault {
+		if r.Action == "GetSecretValue" && r.Times <= 2 {
+			return &mototest.Fault{Status: 400, Code: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret."}
 		}
 		return nil
 	})
@@ -228,19 +229,19 @@ func TestLag(t *testing.T) {
 func TestLastingFaults(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault     fault
-		get, make []string // words
+		code, message string
+		get, make     []string // words
 	}{
-		"expired": {fault{400, "ExpiredTokenException", "The security token included in the request is expired", false},
+		"expired": {"ExpiredTokenException", "The security token included in the request is expired",
 			[]string{"credentials", "get-caller-identity"}, []string{"credentials", "get-caller-identity"}},
-		"wrong token": {fault{400, "UnrecognizedClientException", "The security token included in the request is invalid.", false},
+		"wrong token": {"UnrecognizedClientException", "The security token included in the request is invalid.",
 			[]string{"credentials"}, []string{"credentials"}},
-		"denied": {fault{400, "AccessDeniedException", "User: u is not authorized to perform: secretsmanager:X", false},
+		"denied": {"AccessDeniedException", "User: u is not authorized to perform: secretsmanager:X",
 			[]string{"secretsmanager:GetSecretValue", "secret:mainstay/"}, []string{"secretsmanager:CreateSecret", "secretsmanager:TagResource"}},
-		"key denied": {fault{400, "AccessDeniedException", "Access to KMS is not allowed", false},
+		"key denied": {"AccessDeniedException", "Access to KMS is not allowed",
 			[]string{"kms:Decrypt", "alias/fleet"}, []string{"kms:GenerateDataKey", "alias/fleet"}},
-		"key disabled": {fault{400, "DecryptionFailure", "Secrets Manager can't decrypt", false}, []string{"enabled"}, []string{"enabled"}},
-		"quota":        {fault{400, "LimitExceededException", "too many", false}, []string{"quota"}, []string{"quota"}},
+		"key disabled": {"DecryptionFailure", "Secrets Manager can't decrypt", []string{"enabled"}, []string{"enabled"}},
+		"quota":        {"LimitExceededException", "too many", []string{"quota"}, []string{"quota"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -248,18 +249,18 @@ func TestLastingFaults(t *testing.T) {
 			var log bytes.Buffer
 			s := open(t, secretsmanager.Options{Client: w.client, Fleet: uuid.NewString(), KMSKey: "alias/fleet",
 				Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-			w.failing(func(string, int) *fault { return &c.fault })
+			w.Failing(func(mototest.Request) *mototest.Fault { return &mototest.Fault{Code: c.code, Message: c.message} })
 			_, err := s.Get(t.Context(), "a")
-			refuses(t, "Get", err, append(c.get, c.fault.message)...)
+			refuses(t, "Get", err, append(c.get, c.message)...)
 			if errors.Is(err, secrets.ErrNotFound) {
 				t.Error("it counts as a secret that can be made")
 			}
 			_, err = s.Create(t.Context(), "a", []byte(value))
-			refuses(t, "Create", err, append(c.make, c.fault.message)...)
-			if w.count("GetSecretValue") != 1 || w.count("CreateSecret") != 1 {
-				t.Errorf("asked %d and %d times", w.count("GetSecretValue"), w.count("CreateSecret"))
+			refuses(t, "Create", err, append(c.make, c.message)...)
+			if w.Since("GetSecretValue") != 1 || w.Since("CreateSecret") != 1 {
+				t.Errorf("asked %d and %d times", w.Since("GetSecretValue"), w.Since("CreateSecret"))
 			}
-			w.failing(nil)
+			w.Failing(nil)
 			if _, err := s.Create(t.Context(), "a", []byte(value)); err != nil {
 				t.Errorf("afterwards: %v", err)
 			}

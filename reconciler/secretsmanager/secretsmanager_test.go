@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -115,7 +117,7 @@ func TestCancelled(t *testing.T) {
 		_, err := call(ctx, func(context.Context, int, ...func(*sdk.Options)) (int, error) {
 			return 0, &smithy.GenericAPIError{Code: "ThrottlingException"}
 		}, 0)
-		if !errors.Is(err, context.Canceled) || !throttled(err) || time.Since(start) != time.Second {
+		if kind, _ := service.Classify(err); !errors.Is(err, context.Canceled) || kind != awserr.Throttled || time.Since(start) != time.Second {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 	})

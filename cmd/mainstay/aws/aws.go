@@ -42,7 +42,7 @@ const (
 	defaultLook = 6 * time.Second
 	// lookLeast keeps listings apart while much is happening: more of them would show
 	// little that is new, and use up requests that others in the account need.
-	lookLeast = 3 * time.Second
+	lookLeast = 4 * time.Second
 )
 
 // An Account is AWS as a configuration names it.

@@ -19,8 +19,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/mainstaydb/mainstay/reconciler/attest/attesttest"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest/machines"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest/machines"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 // TestEC2Kill kills mainstay serve at the worst moments of launches: whatever it had

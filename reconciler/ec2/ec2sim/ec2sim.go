@@ -24,7 +24,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2"
+	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 	"github.com/mainstaydb/mainstay/reconciler/sim"
 )
 
@@ -64,13 +64,13 @@ type Fault struct {
 }
 
 type limit struct {
-	ec2.Bucket
+	awslimit.Bucket
 	*rate.Limiter
 }
 
 // New makes an account in which there is nothing yet. limits are AWS's own as
 // ec2.Buckets gives them, or a test's.
-func New(world *sim.World, limits []ec2.Bucket) *API {
+func New(world *sim.World, limits []awslimit.Bucket) *API {
 	a := &API{world: world, limits: map[string][]limit{}, calls: map[string]int{}, tags: map[string]map[string]string{},
 		tokens: map[string]launched{}, snapshots: map[string]snapshot{}, unwell: map[string]types.InstanceStatus{}}
 	for _, b := range limits {
@@ -169,7 +169,7 @@ func (a *API) admit(call Call, units int) (*Fault, error) {
 	call.Number = a.calls[action]
 	for _, l := range a.limits[action] {
 		n := 1
-		if l.Instances {
+		if l.Units {
 			n = units
 		}
 		if !l.AllowN(time.Now(), n) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 // echo stands behind the proxy: it answers with what it was asked, numbered.
@@ -64,8 +64,8 @@ func TestServices(t *testing.T) {
 		{form("Action=DescribeSubnets&Version=1"), "ec2 DescribeSubnets", "<Code>No</Code>"},
 		{request{"POST", "/", "sts", "application/x-www-form-urlencoded", "", "Action=GetCallerIdentity"}, "sts GetCallerIdentity", "<ErrorResponse>"},
 		{request{"POST", "/", "secretsmanager", "application/x-amz-json-1.1", "secretsmanager.GetSecretValue", "{}"}, "secretsmanager GetSecretValue", `"__type":"No"`},
-		{request{"GET", "/2013-04-01/hostedzone/Z1/rrset?type=A", "route53", "", "", ""}, "route53 ListResourceRecordSets", "<Code>No</Code>"},
-		{request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", "<x></x>"}, "route53 ChangeResourceRecordSets", "<Code>No</Code>"},
+		{request{"GET", "/2013-04-01/hostedzone/Z1", "route53", "", "", ""}, "route53 GetHostedZone", "<Code>No</Code>"},
+		{request{"GET", "/2013-04-01/change/C1", "route53", "", "", ""}, "route53 GetChange", "<Code>No</Code>"},
 		{request{"POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring", "application/cbor", "", "\xa0"}, "monitoring PutMetricData", ""},
 		{request{"PUT", "/bucket/key", "s3", "", "", "x"}, "s3 PUT /bucket/key", "<Code>No</Code>"},
 	} {
@@ -109,14 +109,15 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
-// TestRecords: what is there cannot be created, and what was deleted can.
+// TestRecords: a batch is made whole, in words that moto takes, or refused with
+// Route 53's reasons.
 func TestRecords(t *testing.T) {
 	t.Parallel()
-	zone := "<x><ResourceRecordSets><ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type></ResourceRecordSet></ResourceRecordSets></x>"
+	const there = "<ResourceRecordSet><Name>a.example.com.</Name><Type>A</Type><TTL>60</TTL></ResourceRecordSet>"
 	var batches []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
-			_, _ = io.WriteString(w, zone)
+			_, _ = io.WriteString(w, "<x><ResourceRecordSets>"+there+"</ResourceRecordSets></x>")
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
@@ -124,19 +125,36 @@ func TestRecords(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	p := mototest.New(t, server.URL)
-	send := func(actions ...string) int {
+	const del, del30, make60, make30 = "DELETE 60", "DELETE 30", "CREATE 60", "CREATE 30"
+	for _, c := range []struct {
+		changes []string
+		refusal string
+	}{
+		{[]string{make60}, "already exists"},
+		{[]string{del30}, "do not match"},
+		{[]string{del, make60}, "invalid set of changes"},
+		{nil, "InvalidInput"},
+		{[]string{del, make30}, ""},
+	} {
 		body := "<x><ChangeBatch><Changes>"
-		for _, a := range actions {
-			body += "<Change><Action>" + a + "</Action><ResourceRecordSet><Name>A.example.com</Name><Type>A</Type></ResourceRecordSet></Change>"
+		for _, change := range c.changes {
+			action, ttl, _ := strings.Cut(change, " ")
+			body += "<Change><Action>" + action + "</Action><ResourceRecordSet><Name>A.example.com</Name><Type>A</Type><TTL>" + ttl + "</TTL></ResourceRecordSet></Change>"
 		}
-		status, _ := request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", body + "</Changes></ChangeBatch></x>"}.send(t, p)
-		return status
+		before := len(batches)
+		status, answer := request{"POST", "/2013-04-01/hostedzone/Z1/rrset/", "route53", "application/xml", "", body + "</Changes></ChangeBatch></x>"}.send(t, p)
+		if made := len(batches) > before; made != (c.refusal == "") || made != (status == http.StatusOK) || !strings.Contains(answer, c.refusal) {
+			t.Errorf("%v: made %t, status %d, %s; want %q", c.changes, made, status, answer, c.refusal)
+		}
 	}
-	if status := send("CREATE"); status != http.StatusBadRequest || len(batches) != 0 {
-		t.Errorf("created what is there: status %d, %q", status, batches)
+	if len(batches) != 1 || !strings.Contains(batches[0], "<Action>UPSERT</Action>") {
+		t.Errorf("moto was asked %q", batches)
 	}
-	if status := send("DELETE", "CREATE"); status != http.StatusOK || len(batches) != 1 || !strings.Contains(batches[0], "<Action>UPSERT</Action>") {
-		t.Errorf("not created after it was deleted: status %d, %q", status, batches)
+	if status, answer := (request{"GET", "/2013-04-01/hostedzone/Z1/rrset?name=b.example.com", "route53", "", "", ""}).send(t, p); status != http.StatusOK || strings.Contains(answer, "a.example") {
+		t.Errorf("listed from b on: status %d, %s", status, answer)
+	}
+	if p.Count("ListResourceRecordSets") != 1 || p.Count("ChangeResourceRecordSets") != 5 {
+		t.Errorf("counted %v", p.Requests())
 	}
 }
 

@@ -8,8 +8,11 @@ import (
 	"strings"
 )
 
-// ec2 is the service that is not passed on as it comes.
-const ec2 = "ec2"
+// The services that are not passed on as they come.
+const (
+	ec2     = "ec2"
+	route53 = "route53"
+)
 
 // A Request is one call of AWS's API, in whatever protocol its service speaks.
 type Request struct {
@@ -17,9 +20,13 @@ type Request struct {
 	Action  string     // as AWS names it; for a path that is not known here, method and path
 	Path    string     // of the URL
 	Form    url.Values // of services that take forms, such as EC2; else nil
+	Times   int        // how often the action was asked for since Failing was called last, this time included
 	body    []byte
 	kind    protocol
 }
+
+// Body is what was sent.
+func (q Request) Body() string { return string(q.body) }
 
 // A protocol is how a service is spoken with.
 type protocol int

@@ -1,4 +1,4 @@
-package ec2
+package awslimit
 
 import (
 	"context"
@@ -7,47 +7,29 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
-// TestLimiterPace: with nobody else about, requests take the time that the buckets
-// allow, and no more.
-func TestLimiterPace(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		action       string
-		times, units int
-		want         time.Duration
-	}{
-		{"DescribeInstances", 100, 0, 0},
-		{"DescribeVolumes", 300, 0, 10 * time.Second},
-		{"RunInstances", 5, 200, 0},
-		{"RunInstances", 10, 200, 500 * time.Second}, // instances beyond 1,000 come at 2 a second
-		{"RunInstances", 25, 1, 10 * time.Second},    // requests beyond 5 do too
-		{"TerminateInstances", 200, 1, 20 * time.Second},
-		{"CreateTags", 1100, 0, 100 * time.Second},
-		{"AttachVolume", 100, 0, 10 * time.Second},
-		{"SomethingNew", 100, 0, 10 * time.Second},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			l, start := NewLimiter(), time.Now()
-			for range c.times {
-				if err := l.Wait(t.Context(), c.action, c.units); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if took := time.Since(start); took < c.want || took > c.want+c.want/100 {
-				t.Errorf("%d times %s of %d took %s, want %s", c.times, c.action, c.units, took, c.want)
-			}
-		})
+// limits are EC2's, some of them, and a pair like Route 53's.
+func limits() []Bucket {
+	return []Bucket{
+		{Name: "reads", Actions: []string{"DescribeInstances", "DescribeVolumes"}, Burst: 100, PerSecond: 20},
+		{Name: "launch requests", Actions: []string{"RunInstances"}, Burst: 5, PerSecond: 2},
+		{Name: "launched instances", Actions: []string{"RunInstances"}, Units: true, Burst: 1000, PerSecond: 2},
+		{Name: "tags", Actions: []string{"CreateTags"}, Burst: 100, PerSecond: 10},
+		{Name: "requests", Actions: []string{"request"}, Burst: 50, PerSecond: 10},
+		{Name: "changes", Actions: []string{"request"}, Units: true, Spared: true, Burst: 1000, PerSecond: 100},
+		{Name: "other changes", Burst: 50, PerSecond: 5},
 	}
 }
 
-// TestLimiterYields: throttled, it slows down at once, and is as fast as before
-// some time after that ended.
-func TestLimiterYields(t *testing.T) {
+// TestYields: throttled, it slows down at once, and is as fast as before some time
+// after that ended.
+func TestYields(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter()
+		l := New(limits()...)
 		ten := func() time.Duration {
 			start := time.Now()
 			for range 10 {
@@ -60,16 +42,16 @@ func TestLimiterYields(t *testing.T) {
 		if took := ten(); took != 0 {
 			t.Fatalf("ten of a full bucket took %s", took)
 		}
-		l.Learn("CreateTags", answeredWith(Throttled))
+		l.Learn("CreateTags", answeredWith(awserr.Throttled))
 		if took := ten(); took < 2*time.Second {
 			t.Errorf("ten after being throttled took %s, want half the pace", took)
 		}
-		l.Learn("CreateTags", answeredWith(Refused))
+		l.Learn("CreateTags", answeredWith(awserr.Refused))
 		if took := ten(); took > 3*time.Second {
 			t.Errorf("ten took %s: a refusal is no reason to slow down", took)
 		}
 		for range 20 {
-			l.Learn("CreateTags", answeredWith(Throttled))
+			l.Learn("CreateTags", answeredWith(awserr.Throttled))
 		}
 		if took := ten(); took > 20*time.Second {
 			t.Errorf("ten took %s: it starves", took)
@@ -78,19 +60,19 @@ func TestLimiterYields(t *testing.T) {
 		if took := ten(); took != 0 {
 			t.Errorf("ten took %s long after the throttling", took)
 		}
-		l.Learn("DescribeVolumes", answeredWith(Throttled))
-		l.Learn("DeleteTags", answeredWith(Throttled))
+		l.Learn("DescribeVolumes", answeredWith(awserr.Throttled))
+		l.Learn("DeleteTags", answeredWith(awserr.Throttled))
 		if took := ten(); took != 0 {
 			t.Errorf("ten took %s: another action was throttled", took)
 		}
 	})
 }
 
-// TestLimiterGivesUpEarly: what could not go out in time is told at once.
-func TestLimiterGivesUpEarly(t *testing.T) {
+// TestGivesUpEarly: what could not go out in time is told at once.
+func TestGivesUpEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, start := NewLimiter(), time.Now()
+		l, start := New(limits()...), time.Now()
 		for range 5 {
 			if err := l.Wait(t.Context(), "RunInstances", 200); err != nil {
 				t.Fatal(err)
@@ -122,11 +104,11 @@ func TestLimiterGivesUpEarly(t *testing.T) {
 	})
 }
 
-// TestLimiterEnds: who gives up waiting does not wait.
-func TestLimiterEnds(t *testing.T) {
+// TestEnds: who gives up waiting does not wait.
+func TestEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLimiter()
+		l := New(limits()...)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 5 {
 			if err := l.Wait(ctx, "RunInstances", 200); err != nil {
@@ -141,54 +123,51 @@ func TestLimiterEnds(t *testing.T) {
 	})
 }
 
-// TestLaunchRoom: room is told as it is; once it is used up, there is none before
-// enough for a request that is worth it has come back.
-func TestLaunchRoom(t *testing.T) {
+// TestLookersPass: a request that is about nothing counted does not wait for others'.
+func TestLookersPass(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name     string
-		launches []int
-		want     int
-		wait     time.Duration
-	}{
-		{"nothing launched", nil, 1000, 0},
-		{"some launched", []int{200, 200}, 600, 0},
-		{"nearly all launched", []int{200, 200, 200, 200, 160}, 0, 5 * time.Second}, // 10 more at 2 a second
-		{"just enough left", []int{400, 550}, 50, 0},
-		{"all launched", []int{500, 500}, 0, 25 * time.Second},
-		{"no requests left", []int{1, 1, 1, 1, 1}, 0, 500 * time.Millisecond},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			cloud := testCloud()
-			cloud.limiter = NewLimiter()
-			for _, n := range c.launches {
-				if err := cloud.limiter.Wait(t.Context(), "RunInstances", n); err != nil {
-					t.Fatal(err)
-				}
+	synctest.Test(t, func(t *testing.T) {
+		l, start, done := New(limits()...), time.Now(), make(chan struct{})
+		if err := l.Wait(t.Context(), "request", 1000); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer close(done)
+			if err := l.Wait(t.Context(), "request", 500); err != nil || time.Since(start) != 5*time.Second {
+				t.Errorf("500 changes had to wait %s, want 5 s (%v)", time.Since(start), err)
 			}
-			room, more := cloud.LaunchRoom()
-			wait := time.Duration(0)
-			if !more.IsZero() {
-				wait = time.Until(more)
+		}()
+		synctest.Wait()
+		if err := l.Wait(t.Context(), "request", 0); err != nil || time.Since(start) != 0 {
+			t.Errorf("a look waited for %s (%v)", time.Since(start), err)
+		}
+		<-done
+	})
+}
+
+// TestSpared: throttling slows a spared bucket down, and leaves what is in it.
+func TestSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(limits()...)
+		l.Learn("request", answeredWith(awserr.Throttled))
+		start := time.Now()
+		for _, want := range []time.Duration{200 * time.Millisecond, 20 * time.Second} { // a request, and 1,000 changes, at half their pace
+			if err := l.Wait(t.Context(), "request", 1000); err != nil {
+				t.Fatal(err)
 			}
-			if room != c.want || wait < c.wait || wait > c.wait+10*time.Millisecond {
-				t.Fatalf("%s: room for %d, more in %s; want %d and %s", c.name, room, wait, c.want, c.wait)
+			if took := time.Since(start); took != want {
+				t.Errorf("1,000 changes were out after %s, want %s", took, want)
 			}
-			time.Sleep(wait)
-			room, _ = cloud.LaunchRoom()
-			start := time.Now()
-			if err := cloud.limiter.Wait(t.Context(), "RunInstances", room); err != nil || room < worthwhile || time.Since(start) != 0 {
-				t.Errorf("%s: %s later there is room for %d, which waited %s (%v)", c.name, wait, room, time.Since(start), err)
-			}
-		})
-	}
+		}
+	})
 }
 
 // TestSpare: what can wait takes no more than half of what may go out at once.
 func TestSpare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, taken := NewLimiter(), 0
+		l, taken := New(limits()...), 0
 		for ; l.Spare("CreateTags"); taken++ {
 			if err := l.Wait(t.Context(), "CreateTags", 0); err != nil {
 				t.Fatal(err)
@@ -209,13 +188,13 @@ func TestSpare(t *testing.T) {
 func TestThrottledMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l, start, sent := NewLimiter(), time.Now(), 0
+		l, start, sent := New(limits()...), time.Now(), 0
 		for time.Since(start) < time.Minute {
 			if err := l.Wait(t.Context(), "DescribeInstances", 0); err != nil {
 				t.Fatal(err)
 			}
 			sent++
-			l.Learn("DescribeInstances", answeredWith(Throttled))
+			l.Learn("DescribeInstances", answeredWith(awserr.Throttled))
 		}
 		if sent > 100 {
 			t.Errorf("%d requests were sent into a minute of throttling, AWS allows 1,300 without it", sent)
@@ -232,4 +211,4 @@ func TestThrottledMinute(t *testing.T) {
 	})
 }
 
-func answeredWith(kind Kind) error { return &Error{Kind: kind} }
+func answeredWith(kind awserr.Kind) error { return &awserr.Error{Kind: kind} }

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/mainstaydb/mainstay/reconciler/attest/attesttest"
-	"github.com/mainstaydb/mainstay/reconciler/ec2/mototest"
+	"github.com/mainstaydb/mainstay/reconciler/mototest"
 )
 
 // ServeHTTP implements http.Handler: the metadata services of all machines, version

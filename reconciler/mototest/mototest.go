@@ -3,25 +3,25 @@
 //
 // A Proxy stands between the SDK and moto. It adds what moto lacks of EC2: a client
 // token launches once, a launch makes as many machines as it may, and what was
-// terminated does not start. No machine is unwell. It counts requests by service and action, and can be
-// told to refuse, to lose an answer, or to list what was there some time ago. It can
-// list machines at addresses that this computer has, for package machines to run them.
-// On Route 53, what was deleted can be made again. Requests of other services pass
-// unchanged. It checks no signature, and it is for
-// tests alone.
+// terminated does not start. No machine is unwell. Of Route 53 it adds the order of
+// listings and their octal codes, that a batch is made whole or refused with reasons,
+// its limits, and that batches of a zone must not overlap; of Secrets Manager, that a
+// name is taken once. Requests of other services pass unchanged.
+//
+// It counts requests by service and action, and can be told to refuse, to lose an
+// answer, or to list what was there some time ago. It can list machines at addresses
+// that this computer has, for package machines to run them. It checks no signature,
+// and it is for tests alone.
 package mototest
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,28 +36,14 @@ type Proxy struct {
 	launches launches
 	listings listings
 	changed  chan struct{}
-	zones    sync.Mutex // one batch of records at a time
+	zones    sync.Map   // by path: held while a batch of the zone is made
+	secrets  sync.Mutex // held while one is created, as moto looks and creates in two steps
 
 	mu       sync.Mutex
 	requests map[[2]string]int // by service and action
+	since    map[string]int    // by action, since Failing was called last
 	fault    func(Request) *Fault
 	loopback bool
-}
-
-// A Fault is what goes wrong with one request. The zero Fault is a request that
-// nothing happens to.
-type Fault struct {
-	Status int    // of a refusal; 0: none, unless Code is set
-	Code   string // AWS's, of a refusal
-	// After: moto does as it is asked, and the answer is lost for the refusal.
-	After bool
-	// Hang: nothing is answered until the caller gives up. With After, moto has done
-	// as it was asked by then.
-	Hang bool
-	// Edit changes moto's answer, which is XML or JSON.
-	Edit func(answer string) string
-	// Only is how many machines a launch makes at most; 0: as many as it may.
-	Only int
 }
 
 // New starts a proxy before the moto at the endpoint. It ends with the test.
@@ -68,71 +54,12 @@ func New(t testing.TB, endpoint string) *Proxy {
 		t.Fatal(err)
 	}
 	p := &Proxy{moto: httputil.NewSingleHostReverseProxy(u), launches: newLaunches(), listings: newListings(), requests: map[[2]string]int{},
-		changed: make(chan struct{}, 1)}
+		since: map[string]int{}, changed: make(chan struct{}, 1)}
 	p.moto.ErrorLog = log.New(io.Discard, "", 0) // callers that went away while moto answered are part of tests
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.URL = server.URL
 	return p
-}
-
-// Failing sets what goes wrong from now on: f is asked about each request, one at a
-// time, and may change its form. Nil, as function or answer: nothing.
-func (p *Proxy) Failing(f func(Request) *Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fault = f
-}
-
-// On is for Failing: one action goes wrong, always in the same way.
-func On(action string, f Fault) func(Request) *Fault {
-	return func(r Request) *Fault {
-		if r.Action != action {
-			return nil
-		}
-		return &f
-	}
-}
-
-// Count is how often an action was asked for, of whatever service.
-func (p *Proxy) Count(action string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for key, times := range p.requests {
-		if key[1] == action {
-			n += times
-		}
-	}
-	return n
-}
-
-// Requests are the numbers of requests by service and action, as in "ec2 RunInstances".
-func (p *Proxy) Requests() map[string]int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := make(map[string]int, len(p.requests))
-	for key, n := range p.requests {
-		all[key[0]+" "+key[1]] = n
-	}
-	return all
-}
-
-// Counts tells of all requests in a line, the most frequent first.
-func (p *Proxy) Counts() string {
-	requests := p.Requests()
-	total := 0
-	var all []string
-	for _, key := range slices.SortedFunc(maps.Keys(requests), func(a, b string) int {
-		if d := requests[b] - requests[a]; d != 0 {
-			return d
-		}
-		return strings.Compare(a, b)
-	}) {
-		total += requests[key]
-		all = append(all, fmt.Sprintf("%s %d", key, requests[key]))
-	}
-	return fmt.Sprintf("%d in all: %s", total, strings.Join(all, ", "))
 }
 
 // ServeHTTP implements http.Handler.
@@ -142,10 +69,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	f := p.take(q)
+	f := p.take(&q)
+	if f.Before != nil {
+		f.Before()
+	}
 	refused := f.Status != 0 || f.Code != ""
 	var answer *httptest.ResponseRecorder
-	if !refused && !f.Hang || f.After {
+	if !refused && !f.Hang && !f.Cut || f.After {
 		answer = p.forward(r, q, f.Only)
 		p.tell(q)
 	}
@@ -153,8 +83,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.Hang:
 		<-r.Context().Done()
 		return
+	case f.Cut:
+		panic(http.ErrAbortHandler) // the way to break a connection off
 	case refused:
-		answer = q.refusal(f.Status, f.Code)
+		answer = q.refusal(f.Status, f.Code, f.Message)
 	}
 	body := p.addressed(q, answer.Body.String()) // the recorder may be answered with again
 	if f.Edit != nil && !refused {
@@ -169,24 +101,15 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, body) // a caller that is gone wants no answer
 }
 
-// take counts a request and says what goes wrong with it.
-func (p *Proxy) take(q Request) Fault {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.requests[[2]string{q.Service, q.Action}]++
-	if p.fault != nil {
-		if f := p.fault(q); f != nil {
-			return *f
-		}
-	}
-	return Fault{}
-}
-
 func (p *Proxy) forward(r *http.Request, q Request, only int) *httptest.ResponseRecorder {
 	send := func(q Request) *httptest.ResponseRecorder { return p.send(r, q) }
 	switch {
-	case q.Service == "route53" && q.Action == "ChangeResourceRecordSets":
-		return p.changeRecords(r, q)
+	case q.Service == route53:
+		return p.name(r, q)
+	case q.Service == "secretsmanager" && q.Action == "CreateSecret":
+		p.secrets.Lock()
+		defer p.secrets.Unlock()
+		return send(q)
 	case q.Service != ec2:
 		return send(q)
 	}
