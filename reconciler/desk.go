@@ -239,7 +239,7 @@ func (r *Reconciler) forget(id string) {
 	delete(d.active, id)
 	delete(d.since, id)
 	delete(d.done, id)
-	d.succeeded(id)
+	d.succeeded(id, task{update: true}) // of whatever kind
 	delete(d.doubtful, id)
 	delete(d.shown, id)
 	for _, kind := range []string{"entry", "status", "claim"} {
@@ -248,11 +248,27 @@ func (r *Reconciler) forget(id string) {
 	delete(r.state.Claims, id)
 }
 
+// asked are the deployments whose agents did not answer an order to update well.
+func (d *desk) asked() map[string]bool {
+	asked := map[string]bool{}
+	for id, t := range d.retry {
+		if t.kind == plan.UpdateAgent {
+			asked[id] = true
+		}
+	}
+	return asked
+}
+
 // admitted is what may be done and shown now: everything decided, held against the
 // limits, without what another control plane is at work on.
 func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	d := &r.desk
-	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful)}
+	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful), Asked: d.asked()}
+	for id := range in.Asked {
+		if _, ok := d.doubtful[id]; !ok {
+			in.Updating++
+		}
+	}
 	r.askRoom(&in, now)
 	for id, out := range d.active {
 		if _, busy := d.busy[id]; busy {

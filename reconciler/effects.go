@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ var timeouts = map[plan.Kind]time.Duration{
 	plan.DeleteVolume:     time.Minute, // the local cloud removes files
 	plan.EnrolAgent:       10 * time.Second,
 	plan.DeployDatabase:   10 * time.Second, // an order is stored and answered; carrying it out is not waited for
-	plan.StopDatabase:     10 * time.Second, // likewise
+	plan.StopDatabase:     time.Minute,      // connections get half a minute to end; then the volume is unmounted, which who detaches it next relies on
 	plan.UpdateAgent:      2 * time.Minute,  // the agent fetches some ten megabytes before it answers
 	plan.ObtainCert:       5 * time.Minute,  // an authority looks DNS up from several places, and takes its time
 	plan.PublishNames:     5 * time.Minute,  // a large fleet's changes wait for Route 53's limits
@@ -239,12 +240,15 @@ func (r *Reconciler) collect(results []result) {
 		if r.desk.busy[id].number != res.task {
 			continue // a launch that was not waited for
 		}
+		task := r.desk.busy[id]
 		delete(r.desk.busy, id)
-		r.desk.mark(id)
+		if !strings.HasPrefix(id, strayTask) { // nothing is decided for those
+			r.desk.mark(id)
+		}
 		if res.err != nil {
 			r.desk.wakeAt(r.desk.failed(id, res.failed, res.err))
 		} else {
-			r.desk.succeeded(id)
+			r.desk.succeeded(id, task)
 		}
 	}
 }

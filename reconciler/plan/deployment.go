@@ -135,7 +135,12 @@ func (d *decision) outcome() Outcome {
 	slices.SortStableFunc(d.out.Actions, func(a, b Action) int { return a.Kind.rank() - b.Kind.rank() })
 	d.publishNames(&status)
 	d.out.Entry = d.entry
-	if d.forget && len(d.out.Actions) == 0 && len(d.out.Waits) == 0 {
+	d.forget = d.forget && len(d.out.Actions) == 0 && len(d.out.Waits) == 0
+	if d.forget && d.in.Means.Domain != "" && d.in.Gaps.Names != "" {
+		d.forget = false // its names may be among those not listed, and nobody else takes them back
+		d.recheckAt(d.in.Now.Add(time.Minute))
+	}
+	if d.forget {
 		d.out.Entry = nil
 	}
 	d.addConditions(&status)

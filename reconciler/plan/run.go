@@ -33,7 +33,7 @@ func (d *decision) ready(cur *Slot) bool {
 	switch {
 	case d.machine == nil:
 		d.awaitMachine(cur)
-	case d.machine.State == MachineRunning && d.machine.Trouble != "" && len(d.older()) == 0:
+	case d.machine.State == MachineRunning && d.machine.Trouble != "" && len(d.older()) == 0 && d.mayHelp():
 		d.replace(cur, ": "+d.machine.Trouble)
 	case !d.machineRuns():
 	case len(d.older()) == 0 && !d.shaped(cur): // one replacement at a time: the one under way ends first
@@ -68,7 +68,7 @@ func (d *decision) asked(s *Slot) bool {
 }
 
 // noteTrouble tells of machines that should be replaced, also while they wait for
-// their turn.
+// their turn. Of two, the newer is told of.
 func (d *decision) noteTrouble() {
 	for _, s := range d.entry.Slots {
 		if m := d.machineOf(s); m != nil && m.Trouble != "" && m.State == MachineRunning {

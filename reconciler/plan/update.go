@@ -20,7 +20,7 @@ func (d *decision) updateAgents() {
 			continue
 		}
 		failed := slices.ContainsFunc(a.Conditions, func(c Condition) bool {
-			return c.Type == UpdateFailed && c.Status && strings.Contains(c.Message, d.in.Means.Agent.Version)
+			return c.Type == UpdateFailed && c.Status && strings.HasPrefix(c.Message, "version "+d.in.Means.Agent.Version+" ")
 		})
 		if !a.Reachable || failed {
 			d.out.Doubtful = true
