@@ -297,6 +297,9 @@ var cases = []struct {
 	{"acme/first-refused", running(inCloud, row(public), firstOrder, certificate(func(c *plan.Certificate) {
 		*c = plan.Certificate{Error: "the authority does not answer", Retry: now.Add(time.Hour)}
 	}))},
+	{"acme/fleet-for-now", running(inCloud, row(public), certificate(func(c *plan.Certificate) {
+		*c = plan.Certificate{Error: "the authority is away", Retry: now.Add(time.Hour)}
+	}))},
 	{"acme/first-ready", running(inCloud, row(public), firstOrder, certificate())},
 	{"acme/from-fleet", running(inCloud, row(public), certificate())},
 	{"acme/to-fleet", running(inCloud, shows("c2", 45))},
