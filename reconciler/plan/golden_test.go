@@ -397,6 +397,8 @@ func describe(o plan.Outcome) string {
 	fmt.Fprintf(&b, "status  %s ready=%v", s.Phase, s.Ready)
 	if s.Ready {
 		fmt.Fprintf(&b, " on %s at %s:%d, Dolt %s", s.MachineID, s.Host, s.Port, s.DoltVersion)
+	} else if s.Host != "" {
+		fmt.Fprintf(&b, " and to be found at %s:%d", s.Host, s.Port)
 	}
 	b.WriteString("\n")
 	for _, c := range s.Conditions {
