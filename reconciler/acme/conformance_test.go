@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mainstaydb/mainstay/reconciler/acme/pebbletest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -85,7 +86,7 @@ func TestIssueFromAHostileAuthority(t *testing.T) {
 	for id := range wanted {
 		w.verify(t, c, id, await(t, c, id, certified))
 	}
-	if rejected := strings.Count(w.log.String(), "badNonce"); rejected == 0 {
+	if rejected := strings.Count(w.Log(), "badNonce"); rejected == 0 {
 		t.Log("pebble rejected no nonce this time")
 	}
 	if got := c.Reports()["d-2"].Names; got != "two.example.com two.example.org" {
@@ -100,7 +101,7 @@ func TestRenew(t *testing.T) {
 	track(t, c, deployment, name)
 	first := obtain(t, c, deployment, name)
 	leaf := w.verify(t, c, deployment, first)
-	w.suggestRenewal(t, leafPEM(leaf), `{"suggestedWindow":{"start":"2020-01-01T00:00:00Z","end":"2020-01-02T00:00:00Z"}}`)
+	w.SuggestRenewal(t, leafPEM(leaf), `{"suggestedWindow":{"start":"2020-01-01T00:00:00Z","end":"2020-01-02T00:00:00Z"}}`)
 
 	later := w.open(t, func(o *Options) { o.Limits.Names = Limit{1, 7 * 24 * time.Hour} }) // another process asks at once
 	due := track(t, later, deployment, name)
@@ -113,7 +114,7 @@ func TestRenew(t *testing.T) {
 	}
 	w.verify(t, later, deployment, second)
 	w.verify(t, later, deployment, first) // a database may still show it
-	if !strings.Contains(w.log.String(), "is a replacement of") {
+	if !strings.Contains(w.Log(), "is a replacement of") {
 		t.Error("the order did not say what it replaces")
 	}
 	if s := later.shelfOf(deployment).find(second.Fingerprint); !s.renewal || s.number != 2 {
@@ -137,10 +138,10 @@ func TestRenewWithAnAuthorityThatForgot(t *testing.T) {
 	c := w.open(t)
 	track(t, c, deployment, name)
 	first := obtain(t, c, deployment, name)
-	w.stop()
-	w.pebble = startPebble(t) // it remembers no account, no order, no certificate
-	w.records.pebble = w.pebble
-	w.proxy.target.Store(w.pebble)
+	w.Stop()
+	w.Pebble = pebbletest.Start(t) // it remembers no account, no order, no certificate
+	w.records.pebble = w.Pebble
+	w.proxy.target.Store(w.Pebble)
 	c.mu.Lock()
 	c.records[deployment].window = window{time.Unix(0, 0), time.Unix(1, 0)}
 	c.mu.Unlock()
@@ -158,7 +159,7 @@ func TestSuggestionsThatAreNone(t *testing.T) {
 	want := window{}.moment(leaf)
 	for _, answer := range []string{`{`, `[]`, `{}`, `{"suggestedWindow":{"start":"2030-01-02T00:00:00Z","end":"2030-01-01T00:00:00Z"}}`,
 		`{"suggestedWindow":{"start":"2999-01-01T00:00:00Z","end":"2999-01-02T00:00:00Z"}}`} {
-		w.suggestRenewal(t, leafPEM(leaf), answer)
+		w.SuggestRenewal(t, leafPEM(leaf), answer)
 		if r := track(t, w.open(t), deployment, name); !r.Renew.Equal(want) {
 			t.Errorf("after the answer %s renewal is at %s and not after two thirds of the life, %s", answer, r.Renew, want)
 		}
@@ -177,7 +178,7 @@ func TestRevoke(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.status(t, leaf.SerialNumber); got != "Revoked" {
+	if got := w.Status(t, leaf.SerialNumber); got != "Revoked" {
 		t.Errorf("the authority says %s", got)
 	}
 	await(t, c, deployment, uncertified)
@@ -211,7 +212,7 @@ func TestRevokeWhileTheAuthorityIsAway(t *testing.T) {
 	if err := c.Revoke(t.Context(), deployment, first.Fingerprint, Superseded); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.status(t, leaf.SerialNumber); got != "Revoked" {
+	if got := w.Status(t, leaf.SerialNumber); got != "Revoked" {
 		t.Errorf("the authority says %s", got)
 	}
 }
@@ -248,7 +249,7 @@ func TestTwoControlPlanesOrderOnce(t *testing.T) {
 	if n := w.proxy.requests(orders); n != 1 {
 		t.Errorf("%d orders", n)
 	}
-	if n := strings.Count(w.log.String(), " accounts in memory"); n != 1 {
+	if n := strings.Count(w.Log(), " accounts in memory"); n != 1 {
 		t.Errorf("%d accounts", n)
 	}
 }

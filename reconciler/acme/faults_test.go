@@ -77,7 +77,7 @@ func TestAuthorityAwayAtARestart(t *testing.T) {
 	c := w.open(t)
 	track(t, c, deployment, name)
 	first := obtain(t, c, deployment, name)
-	w.stop()
+	w.Stop()
 	r := track(t, w.open(t), deployment, name)
 	leaf := c.shelfOf(deployment).find(first.Fingerprint).leaf
 	if r.Fingerprint != first.Fingerprint || !r.Renew.Equal(window{}.moment(leaf)) || r.Error != "" {

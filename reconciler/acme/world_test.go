@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler"
+	"github.com/mainstaydb/mainstay/reconciler/acme/pebbletest"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 )
@@ -29,7 +30,7 @@ const patience = time.Minute
 // A world is an authority behind a proxy that counts requests and can fail, a domain,
 // and a secret store.
 type world struct {
-	*pebble
+	*pebbletest.Pebble
 	proxy   *proxy
 	store   secrets.Store
 	records *records
@@ -37,12 +38,12 @@ type world struct {
 
 func newWorld(t *testing.T, env ...string) *world {
 	t.Helper()
-	p := startPebble(t, env...)
+	p := pebbletest.Start(t, env...)
 	dir, err := secrets.OpenDir(t.TempDir() + "/secrets")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{pebble: p, proxy: newProxy(t, p), store: dir, records: &records{pebble: p, present: make(map[string]int)}}
+	return &world{Pebble: p, proxy: newProxy(t, p), store: dir, records: &records{pebble: p, present: make(map[string]int)}}
 }
 
 func (w *world) options(t *testing.T) Options {
@@ -145,7 +146,7 @@ func (w *world) verify(t *testing.T, c *Client, id string, r plan.Certificate) *
 	}
 	for _, name := range strings.Fields(r.Names) {
 		name = strings.Replace(name, "*", "any", 1)
-		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: w.roots(t), Intermediates: chain}); err != nil {
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: w.Roots(t), Intermediates: chain}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -160,7 +161,7 @@ func leafPEM(leaf *x509.Certificate) []byte {
 type proxy struct {
 	server  *httptest.Server
 	forward *httputil.ReverseProxy
-	target  atomic.Pointer[pebble]
+	target  atomic.Pointer[pebbletest.Pebble]
 
 	mu    sync.Mutex
 	seen  map[string]int // by path, up to its second slash
@@ -168,16 +169,16 @@ type proxy struct {
 	on    string
 }
 
-func newProxy(t *testing.T, p *pebble) *proxy {
+func newProxy(t *testing.T, p *pebbletest.Pebble) *proxy {
 	x := &proxy{seen: make(map[string]int)}
 	x.target.Store(p)
 	x.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "https", Host: x.target.Load().address})
+			r.SetURL(&url.URL{Scheme: "https", Host: x.target.Load().Address})
 			r.Out.Host = r.In.Host // pebble's addresses lead here again
 		},
 		Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			return x.target.Load().client.Transport.RoundTrip(req)
+			return x.target.Load().Transport.RoundTrip(req)
 		}),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) },
 	}
@@ -226,7 +227,7 @@ const orders = "order-plz"
 
 // records is the domain: pebble's DNS server.
 type records struct {
-	pebble *pebble
+	pebble *pebbletest.Pebble
 
 	mu      sync.Mutex
 	before  func(ctx context.Context, fqdn string, value *string) error
@@ -246,8 +247,7 @@ func (r *records) Present(ctx context.Context, fqdn, value string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.present[fqdn]++
-	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/set-txt", map[string]string{"host": fqdn + ".", "value": value})
-	return err
+	return r.pebble.SetTXT(ctx, fqdn, value)
 }
 
 // CleanUp implements Challenges.
@@ -258,7 +258,7 @@ func (r *records) CleanUp(ctx context.Context, fqdn, _ string) error {
 		r.present[fqdn]--
 		return nil
 	}
-	_, err := r.pebble.request(ctx, http.MethodPost, r.pebble.dns+"/clear-txt", map[string]string{"host": fqdn + "."})
+	err := r.pebble.ClearTXT(ctx, fqdn)
 	if err == nil {
 		r.present[fqdn] = 0
 	}

@@ -38,7 +38,7 @@ func (d *decision) certified(a Agent, want *Order) bool {
 		d.waitf("its certificate is being looked up")
 		return have
 	case c.Fingerprint == "" || !d.in.Now.Before(c.NotAfter) || c.Names != d.certificateNames():
-		return d.awaitCertificate(c, have)
+		return d.awaitCertificate(c, want.Certificate, have)
 	}
 	if !d.in.Now.Before(c.Renew) {
 		d.obtain(c, "renew the certificate for "+c.Names)
@@ -60,12 +60,12 @@ func (d *decision) certificateNames() string { return d.domainName() }
 
 // awaitCertificate gets one where there is none that fits. Meanwhile the database
 // shows what it has; a new one waits, unless the authority fails.
-func (d *decision) awaitCertificate(c *Certificate, have bool) bool {
+func (d *decision) awaitCertificate(c *Certificate, shown string, have bool) bool {
 	d.obtain(c, "get a certificate for "+d.certificateNames()+" from "+d.in.Means.Authority)
 	if c.Error == "" {
 		return have
 	}
-	if !have {
+	if shown == "" {
 		d.note("Certificate", "FleetForNow", "it shows a certificate of the fleet's own until the authority gives one")
 	}
 	return true

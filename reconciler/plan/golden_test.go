@@ -306,6 +306,9 @@ var cases = []struct {
 	{"acme/first-refused", running(inCloud, row(public), firstOrder, certificate(func(c *plan.Certificate) {
 		*c = plan.Certificate{Error: "the authority does not answer", Retry: now.Add(time.Hour)}
 	}))},
+	{"acme/fleet-for-now", running(inCloud, row(public), certificate(func(c *plan.Certificate) {
+		*c = plan.Certificate{Error: "the authority is away", Retry: now.Add(time.Hour)}
+	}))},
 	{"acme/first-ready", running(inCloud, row(public), firstOrder, certificate())},
 	{"acme/from-fleet", running(inCloud, row(public), certificate())},
 	{"acme/to-fleet", running(inCloud, shows("c2", 45))},
@@ -412,6 +415,8 @@ func describe(o plan.Outcome) string {
 	fmt.Fprintf(&b, "status  %s ready=%v", s.Phase, s.Ready)
 	if s.Ready {
 		fmt.Fprintf(&b, " on %s at %s:%d, Dolt %s", s.MachineID, s.Host, s.Port, s.DoltVersion)
+	} else if s.Host != "" {
+		fmt.Fprintf(&b, " and to be found at %s:%d", s.Host, s.Port)
 	}
 	b.WriteString("\n")
 	for _, c := range s.Conditions {

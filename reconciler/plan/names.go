@@ -25,7 +25,7 @@ func (d *decision) publishNames(s *Status) {
 	if d.in.Means.Domain == "" {
 		return
 	}
-	if s.Ready && s.Phase != PhaseStopping && s.Phase != PhaseDeleting {
+	if s.Phase != PhaseStopping && s.Phase != PhaseDeleting {
 		d.nameHost(s)
 	}
 	want, known := d.wantedAddresses(s)
@@ -46,7 +46,8 @@ func (d *decision) publishNames(s *Status) {
 	d.act(Action{Kind: PublishNames, Addresses: changes, Disruption: None, Summary: sayAddresses(changes)})
 }
 
-// nameHost lets people see the name in place of the address once it leads there.
+// nameHost lets people see the name in place of the address once it leads there, also
+// while the database restarts: the address alone is in no public certificate.
 func (d *decision) nameHost(s *Status) {
 	name := d.domainName()
 	for _, a := range d.in.Addresses {

@@ -43,8 +43,9 @@ type cloudFleet struct {
 	config    string
 }
 
-// newCloudFleet starts a control plane on an empty fleet.
-func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
+// newCloudFleet starts a control plane on an empty fleet. Its configuration has more
+// sections at the end.
+func newCloudFleet(t *testing.T, disks bool, more ...string) *cloudFleet {
 	t.Helper()
 	endpoint := os.Getenv("MAINSTAY_TEST_MOTO")
 	if endpoint == "" {
@@ -65,7 +66,7 @@ func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
 	f.resolve = func(host string) string { return f.records()[host+" A"] }
 	f.makeZone()
 	hub := newHub(t)
-	f.config = f.configure(dir, hub)
+	f.config = f.configure(dir, hub, more)
 	f.machines = machines.Run(t, machines.Options{
 		Proxy: f.proxy, Endpoint: endpoint, Region: region, Fleet: f.tag, Dir: filepath.Join(dir, "machines"),
 		Agent: filepath.Join(programs, "bin", "mainstay-agent"), Versions: filepath.Join(programs, "dolt"), Authority: f.authority, Disks: disks,
@@ -76,7 +77,7 @@ func newCloudFleet(t *testing.T, disks bool) *cloudFleet {
 }
 
 // configure writes the configuration as a person would, and what it names.
-func (f *cloudFleet) configure(dir string, hub bareHub) string {
+func (f *cloudFleet) configure(dir string, hub bareHub, more []string) string {
 	f.t.Helper()
 	certificates := filepath.Join(dir, "certificates")
 	config := filepath.Join(dir, "mainstay.yaml")
@@ -103,7 +104,7 @@ log_level: debug
 	if err := os.Mkdir(certificates, 0o700); err != nil {
 		f.t.Fatal(err)
 	}
-	write(f.t, config, content)
+	write(f.t, config, content+strings.Join(more, ""))
 	write(f.t, filepath.Join(dir, "hub.password"), hub.password)
 	write(f.t, filepath.Join(certificates, region+".pem"), string(f.authority.PEM()))
 	return config

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,12 +38,20 @@ func (f *cloudFleet) makeZone() {
 // records are all of the zone but its own NS and SOA: values by "name type".
 func (f *cloudFleet) records() map[string]string {
 	f.t.Helper()
+	all, err := f.listRecords(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return all
+}
+
+func (f *cloudFleet) listRecords(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
 	pages := route53.NewListResourceRecordSetsPaginator(f.route53, &route53.ListResourceRecordSetsInput{HostedZoneId: aws.String(f.zone)})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(f.t.Context())
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			f.t.Fatal(err)
+			return nil, err
 		}
 		for _, s := range page.ResourceRecordSets {
 			if s.Type == types.RRTypeNs || s.Type == types.RRTypeSoa {
@@ -55,5 +64,5 @@ func (f *cloudFleet) records() map[string]string {
 			all[strings.TrimSuffix(aws.ToString(s.Name), ".")+" "+string(s.Type)] = strings.Join(values, " ")
 		}
 	}
-	return all
+	return all, nil
 }
