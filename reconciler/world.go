@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -96,7 +97,7 @@ func sweep[T any](r *Reconciler, kind string, seen map[string]T) {
 }
 
 func (r *Reconciler) seeVolumes(inv plan.Inventory, now time.Time) {
-	r.seeGap("volumes", inv.Gaps.Volumes, now)
+	r.seeGap("volumes", cmp.Or(inv.Gaps.Volumes, r.lostRecord(inv)), now)
 	seen := map[string]bool{}
 	for _, v := range inv.Volumes {
 		seen[v.ID] = true

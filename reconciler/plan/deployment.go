@@ -45,13 +45,15 @@ type Outcome struct {
 	Recheck time.Time
 	// Disrupting says that a disruption by us is under way.
 	Disrupting bool
+	// Pending says that an action of its is under way beside: it is not settled.
+	Pending bool
 	// Doubtful says that an agent of its machines is silent or could not be updated:
 	// others are not updated before that is over.
 	Doubtful bool
 }
 
 // Settled says that nothing is left to do and nothing is waited for.
-func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) == 0 }
+func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) == 0 && !o.Pending }
 
 // The ordinal of the primary's slot.
 const primary = 0

@@ -188,6 +188,18 @@ func HoldKind(o Outcome, k Kind, why HeldBy, reason string) Outcome {
 	return without(o, func(a Action) bool { return a.Kind == k }, why, reason)
 }
 
+// Underway takes out the actions of a kind that is being carried out beside.
+func Underway(o Outcome, k Kind) Outcome {
+	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), func(a Action) bool { return a.Kind == k })
+	o.Pending = true
+	if k == ObtainCert && !o.Status.Ready {
+		const reason = "its first certificate is being obtained"
+		o.Waits = append(slices.Clone(o.Waits), Wait{Deployment: o.Status.ID, Name: o.Status.Name, Reason: reason})
+		o.Status.Conditions = append(slices.Clone(o.Status.Conditions), Condition{Type: "Waiting", Status: true, Reason: "Waiting", Message: reason})
+	}
+	return o
+}
+
 // without takes out actions; a claim goes with the launch that it is for.
 func without(o Outcome, which func(Action) bool, why HeldBy, reason string) Outcome {
 	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), which)
