@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
@@ -32,9 +33,10 @@ func newConnectCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect NAME|hub",
 		Short: "Open a SQL prompt on a database, run SQL on it, or print how to reach it",
-		Long: `Connects as administrator, over TLS, verified with the fleet's CA. A MySQL client is used
-for the prompt where one is installed. The password comes from the secret store and is on no command
-line; --password prints it, for other programs. The name hub is the embedded hub itself.`,
+		Long: `Connects as administrator, over TLS, verified with the fleet's CA or, where the database shows
+a certificate of a public authority, with those that this computer trusts. A MySQL client is used for the
+prompt where one is installed and the fleet's CA is all it needs. The password comes from the secret store
+and is on no command line; --password prints it, for other programs. The name hub is the embedded hub itself.`,
 		Example: `  mainstay connect orders
   mainstay connect orders -e "SELECT dolt_version()"
   mainstay connect orders --print
@@ -83,7 +85,7 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 	if o.statement != "" {
 		return a.execute(ctx, server, o.statement)
 	}
-	if !render.IsTerminal(a.stdin) {
+	if !render.IsTerminal(a.stdin) || server.Public { // MySQL clients know no file of this computer's authorities
 		return a.prompt(ctx, o.name, server)
 	}
 	caFile, err := t.writeCA(server.CA)
@@ -114,7 +116,28 @@ func (a *app) server(ctx context.Context, t target, name string) (sqlshell.Targe
 	if d.Port == 0 {
 		return sqlshell.Target{}, fmt.Errorf("%s is %s and has no address; mainstay status %s says why", d.Name, d.Phase, d.Name)
 	}
-	return openSecrets(ctx, t, d)
+	server, err := openSecrets(ctx, t, d)
+	if err != nil {
+		return sqlshell.Target{}, err
+	}
+	server.Public, err = c.showsPublic(ctx, s.Commit, d)
+	return server, err
+}
+
+// showsPublic says whether the certificate of a database is a public authority's.
+func (c *client) showsPublic(ctx context.Context, commit string, d view.Deployment) (bool, error) {
+	if commit == "" { // nothing is in force
+		return false, nil
+	}
+	desired, err := c.Snapshot(ctx, commit)
+	if err != nil {
+		return false, err
+	}
+	row := desired.Deployments[d.ID]
+	if row == nil || row.Certificate != "acme" {
+		return false, nil
+	}
+	return !slices.ContainsFunc(d.Conditions, func(c view.Condition) bool { return c.Reason == "FleetForNow" && c.Status }), nil
 }
 
 func (t target) hubServer() (sqlshell.Target, error) {
@@ -197,7 +220,7 @@ type connectDoc struct {
 	Port            int    `json:"port"`
 	User            string `json:"user"`
 	Database        string `json:"database,omitempty"`
-	CA              string `json:"ca,omitempty"`
+	CA              string `json:"ca,omitempty"`     // file; left out where it is a public authority's, or there is no TLS
 	PasswordCommand string `json:"password_command"` // what prints the password
 }
 
@@ -220,9 +243,12 @@ func (t target) passwordCommand(name string) string {
 }
 
 func (a *app) printServer(t target, name string, server sqlshell.Target) error {
-	ca, err := t.writeCA(server.CA)
-	if err != nil {
-		return err
+	ca := ""
+	if !server.Public {
+		var err error
+		if ca, err = t.writeCA(server.CA); err != nil {
+			return err
+		}
 	}
 	doc := connectDoc{
 		Host: server.Host, Port: server.Port, User: server.User, Database: server.Database, CA: ca,
@@ -231,10 +257,10 @@ func (a *app) printServer(t target, name string, server sqlshell.Target) error {
 	if a.json() {
 		return render.JSON(a.stdout, doc)
 	}
-	return writeServer(a.stdout, doc)
+	return writeServer(a.stdout, doc, server.Public)
 }
 
-func writeServer(w io.Writer, doc connectDoc) error {
+func writeServer(w io.Writer, doc connectDoc, public bool) error {
 	table := render.NewTable()
 	table.Row("host", doc.Host)
 	table.Row("port", fmt.Sprint(doc.Port))
@@ -243,6 +269,9 @@ func writeServer(w io.Writer, doc connectDoc) error {
 		table.Row("database", doc.Database)
 	}
 	table.Row("password", "by "+doc.PasswordCommand)
+	if public {
+		table.Row("CA", "of a public authority; name the file of those that this computer trusts with --ssl-ca")
+	}
 	options := ""
 	if doc.CA != "" {
 		table.Row("CA", doc.CA)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -123,7 +124,16 @@ func (c *Client) explain(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Sprintf("the authority %s takes too long", c.host)
 	}
-	return fmt.Sprintf("the authority %s does not answer as it should: %v", c.host, err)
+	return fmt.Sprintf("the authority %s does not answer as it should: %v", c.host, cause(err))
+}
+
+// cause leaves out what was asked of whom: the sentence names the authority.
+func cause(err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		return asked.Err
+	}
+	return err
 }
 
 // detail is what the authority said, without the addresses and numbers around it.

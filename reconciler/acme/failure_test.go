@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +68,7 @@ func TestExplain(t *testing.T) {
 		{&recordError{"_acme-challenge.x", errors.New("denied")}, "_acme-challenge.x that proves the name cannot be made: denied", ""},
 		{fmt.Errorf("order: %w", context.DeadlineExceeded), "takes too long", ""},
 		{errors.New("connection refused"), "does not answer as it should: connection refused", ""},
+		{fmt.Errorf("get directory: %w", &url.Error{Op: "Get", URL: "https://acme.example", Err: io.EOF}), "does not answer as it should: EOF", ""},
 	}
 	for _, test := range tests {
 		got := c.explain(test.err)

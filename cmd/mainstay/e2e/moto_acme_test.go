@@ -36,6 +36,9 @@ func TestEC2ACME(t *testing.T) {
 		t.Errorf("the database was started %d times, and should have waited for its certificate", starts)
 	}
 	f.shows("shop", public)
+	if told := f.do("connect", "shop", "--print"); !strings.Contains(told, "of a public authority") || strings.Contains(told, "--ssl-ca=") {
+		t.Errorf("clients are told to trust the fleet's CA: %s", told)
+	}
 	const each = 2 // records, and two names
 	if all := f.records(); len(all) != foreign+2*each {
 		t.Errorf("the zone has more than addresses: %v", all)

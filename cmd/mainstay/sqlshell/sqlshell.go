@@ -32,6 +32,9 @@ type Target struct {
 	// ID is the deployment's, by which the fleet's certificates can be checked
 	// whatever the database is called just now.
 	ID string
+	// Public: it shows a certificate of a public authority, of which the fleet's CA
+	// says nothing.
+	Public bool
 }
 
 // dialBound is for a server on this or a near machine: one that takes longer is
