@@ -143,7 +143,7 @@ func (s *stormy) byHand() {
 		s.world.Stop(m.ID)
 	case 1:
 		for _, v := range s.world.Volumes() {
-			if v.AttachedTo == m.ID {
+			if v.AttachedTo == m.ID && s.witness.owner(v.ID) != "" { // before it is on record it is nobody's
 				s.note("detach %s", v.ID)
 				s.world.Detach(v.ID)
 				break
