@@ -77,10 +77,27 @@ func (s *service) Stop(ctx context.Context, req *agentpb.StopRequest) (*agentpb.
 		}
 		return &agentpb.StopResponse{}, nil
 	case <-ctx.Done():
+		// Nobody waits any more, and the stop goes on all the same: what has stopped
+		// looks as if its volume were free.
+		go s.freeLater(stopped, req.GetGeneration())
 		return nil, status.FromContextError(ctx.Err()).Err()
 	case <-s.life.Done():
 		return nil, status.Error(codes.Unavailable, "the stop is stored, and goes on when the agent is back")
 	}
+}
+
+// freeLater gives the volume back once the database has stopped, however long that
+// takes. It ends with the agent.
+func (s *service) freeLater(stopped <-chan struct{}, generation int64) {
+	select {
+	case <-stopped:
+	case <-s.life.Done():
+		return
+	}
+	if err := s.data.giveBack(s.life, generation); err != nil {
+		s.log.Warn("the database has stopped, but its volume is not free yet", "generation", generation, "err", err)
+	}
+	s.volumes.look()
 }
 
 // forget stores the stop on the volume. One that was given back already needs it

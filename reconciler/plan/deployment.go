@@ -110,12 +110,22 @@ func newDecision(in Input) *decision {
 	}
 	if in.Row != nil {
 		d.entry.Deployment, d.entry.Name = in.Row.ID, in.Row.Name
+		d.comeBack()
 		d.entry.DeletedAt, d.entry.DeleteAfter, d.entry.DeletedIn = time.Time{}, time.Time{}, ""
 	}
 	d.name = d.entry.Name
 	d.settleSlots()
 	d.noteVolume()
 	return d
+}
+
+// comeBack lets a row that comes back after its retention begin empty where its
+// volume is gone: that was our doing.
+func (d *decision) comeBack() {
+	e := d.entry
+	if !e.DeleteAfter.IsZero() && !d.in.Now.Before(e.DeleteAfter) && d.in.Gaps.Volumes == "" && d.volume() == nil {
+		e.VolumeID = ""
+	}
 }
 
 func (e *Entry) clone() *Entry {

@@ -69,8 +69,6 @@ func (d *decision) remove() {
 	default:
 		d.act(Action{Kind: DeleteVolume, VolumeID: v.ID, Disruption: Destroy,
 			Summary: fmt.Sprintf("delete volume %s: %s and its retention ended on %s", v.ID, why, d.entry.DeleteAfter.UTC().Format(time.DateTime))})
-		// From here on its absence is our doing: a row that comes back begins empty.
-		d.entry.VolumeID = ""
 	}
 }
 

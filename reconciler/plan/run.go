@@ -18,7 +18,8 @@ func (d *decision) run() {
 		return
 	}
 	if len(d.older()) > 0 {
-		d.phase, d.out.Disrupting = PhaseReplacing, true
+		// While the cloud has no machine to take over, nobody is disrupted.
+		d.phase, d.out.Disrupting = PhaseReplacing, d.machine != nil
 	}
 	if d.ready(cur) {
 		d.grow()
