@@ -281,18 +281,27 @@ func TestManyStraysAreLeftAlone(t *testing.T) {
 	})
 }
 
-// When the branch status was lost, a fleet that serves is on no record.
+// When the branch status was lost, a fleet that serves is on no record. Nothing is
+// ended, and nothing empty is made beside what may be somebody's data.
 func TestALostRecordEndsNoMachine(t *testing.T) {
 	c := newCloudBench(t)
 	c.cfg.Grace = reconciler.Grace{Machines: time.Hour, Volumes: time.Hour}
-	c.launchStrays(1)
+	old := c.launchStrays(1)[0]
 	c.play(func(c *cloudBench) {
 		c.sql("INSERT INTO deployments (name) VALUES ('orders')")
-		c.until("it is told that the record was likely lost", func(s *ledger.State) bool { return strings.Contains(condition(s, "", "Strays"), "likely lost") })
-		c.launchStrays(1)
+		c.until("it is told that the record was likely lost", func(s *ledger.State) bool {
+			return strings.Contains(condition(s, "", "Strays"), "likely lost") && strings.Contains(condition(s, "", "Waiting"), "likely lost")
+		})
 		time.Sleep(3 * time.Hour)
-		if n, v := len(c.world.Live()), len(c.world.Volumes()); n != 2 || v != 2 {
-			c.Errorf("%d machines and %d volumes are left, want orders and what was there before it", n, v)
+		if n, v := len(c.world.Live()), len(c.world.Volumes()); n != 1 || v != 1 {
+			c.Errorf("there are %d machines and %d volumes, want what there was before and nothing beside it", n, v)
+		}
+		c.world.Kill(old) // a person says that it was of no use
+		if err := c.world.DeleteVolume(c.Context(), c.world.Volumes()[0].ID); err != nil {
+			c.Fatal(err)
+		}
+		if d := named(c.converged(), "orders"); !d.Ready {
+			c.Errorf("orders is %+v", d)
 		}
 	})
 }

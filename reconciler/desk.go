@@ -128,11 +128,11 @@ func (d *desk) ring(now time.Time) {
 			d.mark(id)
 		}
 	}
-	for id, t := range d.retry {
+	for key, t := range d.retry {
 		if now.Before(t.at) {
 			d.wakeAt(t.at)
-		} else if _, ok := d.active[id]; ok {
-			d.mark(id)
+		} else if _, ok := d.active[deploymentOf(key)]; ok {
+			d.mark(deploymentOf(key))
 		}
 	}
 }
@@ -239,7 +239,10 @@ func (r *Reconciler) forget(id string) {
 	delete(d.active, id)
 	delete(d.since, id)
 	delete(d.done, id)
-	d.succeeded(id)
+	d.succeeded(id, task{update: true}) // of whatever kind
+	for _, k := range plan.Aside() {
+		delete(d.retry, asideKey(id, k))
+	}
 	delete(d.doubtful, id)
 	delete(d.shown, id)
 	for _, kind := range []string{"entry", "status", "claim"} {
@@ -248,11 +251,27 @@ func (r *Reconciler) forget(id string) {
 	delete(r.state.Claims, id)
 }
 
+// asked are the deployments whose agents did not answer an order to update well.
+func (d *desk) asked() map[string]bool {
+	asked := map[string]bool{}
+	for id, t := range d.retry {
+		if t.kind == plan.UpdateAgent {
+			asked[id] = true
+		}
+	}
+	return asked
+}
+
 // admitted is what may be done and shown now: everything decided, held against the
 // limits, without what another control plane is at work on.
 func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	d := &r.desk
-	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful)}
+	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful), Asked: d.asked()}
+	for id := range in.Asked {
+		if _, ok := d.doubtful[id]; !ok {
+			in.Updating++
+		}
+	}
 	r.askRoom(&in, now)
 	for id, out := range d.active {
 		if _, busy := d.busy[id]; busy {
@@ -266,6 +285,7 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 			d.wakeAt(c.Until)
 			continue
 		}
+		out = r.beside(id, out, now)
 		switch t := d.retry[id]; {
 		case t == nil || len(out.Actions) == 0:
 		case now.Before(t.at):
@@ -289,6 +309,28 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	outs := plan.Fleet(in)
 	r.noteRoom(outs)
 	return outs
+}
+
+// beside takes out of a decision what is under way beside the deployment's other
+// actions, or failed and is not to be tried again yet.
+func (r *Reconciler) beside(id string, out plan.Outcome, now time.Time) plan.Outcome {
+	d := &r.desk
+	for _, k := range plan.Aside() {
+		key := asideKey(id, k)
+		if _, busy := d.busy[key]; busy {
+			out = plan.Underway(out, k)
+			continue
+		}
+		switch t := d.retry[key]; {
+		case t == nil || !t.concerns(out):
+		case now.Before(t.at):
+			d.wakeAt(t.at)
+			out = t.hold(out)
+		default:
+			out = t.again(out)
+		}
+	}
+	return out
 }
 
 func (r *Reconciler) approved() map[string]bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +31,7 @@ var timeouts = map[plan.Kind]time.Duration{
 	plan.DeleteVolume:     time.Minute, // the local cloud removes files
 	plan.EnrolAgent:       10 * time.Second,
 	plan.DeployDatabase:   10 * time.Second, // an order is stored and answered; carrying it out is not waited for
-	plan.StopDatabase:     10 * time.Second, // likewise
+	plan.StopDatabase:     time.Minute,      // connections get half a minute to end; then the volume is unmounted, which who detaches it next relies on
 	plan.UpdateAgent:      2 * time.Minute,  // the agent fetches some ten megabytes before it answers
 	plan.ObtainCert:       5 * time.Minute,  // an authority looks DNS up from several places, and takes its time
 	plan.PublishNames:     5 * time.Minute,  // a large fleet's changes wait for Route 53's limits
@@ -54,6 +56,7 @@ type effects struct {
 // A result is how the actions of one deployment ended.
 type result struct {
 	deployment string
+	key        string // of the task
 	task       uint64
 	err        error
 	failed     plan.Action   // at which it ended, when err is set
@@ -70,9 +73,10 @@ func newEffects(cfg Config, m *metrics) *effects {
 
 func (e *effects) wait() { e.running.Wait() }
 
-// A job is a deployment's actions with the number of their task.
+// A job is a deployment's actions with the key and number of their task.
 type job struct {
 	plan.Outcome
+	key  string
 	task uint64
 }
 
@@ -112,7 +116,7 @@ func (e *effects) take(all bool) (taken []result) {
 }
 
 func (e *effects) work(ctx context.Context, j job, shared shared) result {
-	res := result{deployment: j.Status.ID, task: j.task}
+	res := result{deployment: j.Status.ID, key: j.key, task: j.task}
 	for _, a := range j.Actions {
 		start := time.Now()
 		res.rough = res.rough || changesCloud(a.Kind)
@@ -208,13 +212,53 @@ func (r *Reconciler) dispatch(ctx context.Context, outs []plan.Outcome) {
 		if len(out.Actions) == 0 {
 			continue
 		}
-		r.desk.tasks++
-		r.desk.busy[out.Status.ID] = taskOf(out, r.desk.tasks)
-		delete(r.desk.active, out.Status.ID)
-		work = append(work, job{out, r.desk.tasks})
+		for _, j := range apart(out) {
+			r.desk.tasks++
+			j.task = r.desk.tasks
+			r.desk.busy[j.key] = taskOf(j.Outcome, j.task)
+			if j.key == out.Status.ID {
+				delete(r.desk.active, j.key)
+			}
+			work = append(work, j)
+		}
 	}
 	r.effects.start(ctx, work)
 	r.metrics.queue(len(r.desk.active), len(r.desk.busy))
+}
+
+// asideKey is the task of an action that is carried out beside a deployment's others.
+func asideKey(id string, k plan.Kind) string { return id + "/" + string(k) }
+
+// deploymentOf is whose a task is.
+func deploymentOf(key string) string {
+	id, _, _ := strings.Cut(key, "/")
+	return id
+}
+
+// apart splits a decision into what is done in order and what is done beside it: a
+// name server or an authority that takes long must not hold up a failover.
+func apart(out plan.Outcome) []job {
+	main := out
+	main.Actions = slices.Clone(out.Actions)
+	var jobs []job
+	for _, k := range plan.Aside() {
+		beside := out
+		beside.Actions = nil
+		for _, a := range out.Actions {
+			if a.Kind == k {
+				beside.Actions = append(beside.Actions, a)
+			}
+		}
+		if len(beside.Actions) > 0 {
+			beside.Disrupting = false
+			main.Actions = slices.DeleteFunc(main.Actions, func(a plan.Action) bool { return a.Kind == k })
+			jobs = append(jobs, job{Outcome: beside, key: asideKey(out.Status.ID, k)})
+		}
+	}
+	if len(main.Actions) > 0 {
+		jobs = append(jobs, job{Outcome: main, key: out.Status.ID})
+	}
+	return jobs
 }
 
 func taskOf(out plan.Outcome, number uint64) task {
@@ -236,15 +280,18 @@ func (r *Reconciler) collect(results []result) {
 		id := res.deployment
 		r.noteLaunch(res)
 		r.notePublished(res.published)
-		if r.desk.busy[id].number != res.task {
+		if r.desk.busy[res.key].number != res.task {
 			continue // a launch that was not waited for
 		}
-		delete(r.desk.busy, id)
-		r.desk.mark(id)
+		task := r.desk.busy[res.key]
+		delete(r.desk.busy, res.key)
+		if !strings.HasPrefix(id, strayTask) { // nothing is decided for those
+			r.desk.mark(id)
+		}
 		if res.err != nil {
-			r.desk.wakeAt(r.desk.failed(id, res.failed, res.err))
+			r.desk.wakeAt(r.desk.failed(res.key, res.failed, res.err))
 		} else {
-			r.desk.succeeded(id)
+			r.desk.succeeded(res.key, task)
 		}
 	}
 }

@@ -173,6 +173,24 @@ func TestFaultExpiredAtStart(t *testing.T) {
 	})
 }
 
+// TestFaultIdentityHangs: whoever does not say whose the credentials are, or not to
+// this process any more, holds the loop up for a moment only.
+func TestFaultIdentityHangs(t *testing.T) {
+	newFaults(t).suffer(func(c *cloudBench) {
+		c.add("orders")
+		c.converged()
+		c.api.Failing(on("GetCallerIdentity", ec2sim.Fault{Hang: true}))
+		c.restart("ami-00000001")
+		time.Sleep(5 * time.Minute)
+		if live, ready := c.get("/healthz"), c.get("/readyz"); live != 200 || ready != 503 {
+			c.Errorf("while nobody answers /healthz is %d and /readyz %d, want 200 and 503", live, ready)
+		}
+		c.api.Failing(nil)
+		c.add("sales")
+		c.recovered(3 * time.Minute)
+	})
+}
+
 // TestFaultTwoControlPlanes lets two work on one account, each with a memory and
 // limits of its own, while requests fail and answers are lost.
 func TestFaultTwoControlPlanes(t *testing.T) {

@@ -21,6 +21,13 @@ type health struct {
 	passes int       // good ones
 }
 
+// began has the first pass be missed too, when it never ends.
+func (h *health) began() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = time.Now()
+}
+
 func (h *health) passed(time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -13,16 +13,29 @@ const (
 	// labelEvery is how often labels are looked at while nothing else is to be done:
 	// they are for people, and a fleet that was just made is theirs to wait for.
 	labelEvery = 30 * time.Second
+	// labelLatest is when they are looked at all the same: one deployment that waits for
+	// a person keeps a fleet from ever being at rest, and labels are what tells whose a
+	// volume is should the record be lost.
+	labelLatest = 5 * time.Minute
 	// labelTimeout is for a few requests.
 	labelTimeout = time.Minute
 )
 
-// writeLabels has the cloud write labels when nothing else is to do. Nothing rests
-// on them, so a failure is told and forgotten.
+// writeLabels has the cloud write labels when nothing else is to do, or has been for
+// long. Nothing rests on them, so a failure is told and forgotten.
 func (r *Reconciler) writeLabels(ctx context.Context, now time.Time) {
 	cloud, ok := r.cfg.Cloud.(Labeller)
-	if !ok || r.labelling.Load() || now.Sub(r.labelled) < labelEvery || r.desired.snapshot == nil ||
-		len(r.desk.active) > 0 || len(r.desk.busy) > 0 {
+	if !ok || r.labelling.Load() || r.desired.snapshot == nil {
+		return
+	}
+	wait := labelEvery
+	if len(r.desk.active) > 0 || len(r.desk.busy) > 0 {
+		wait = labelLatest
+	}
+	if r.labelled.IsZero() {
+		r.labelled = now.Add(-labelEvery) // a fleet at rest need not wait, one that begins does
+	}
+	if now.Sub(r.labelled) < wait {
 		return
 	}
 	r.labelled = now

@@ -144,6 +144,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 		certificates = r.cfg.Certificates.Changed()
 	}
 	defer r.effects.wait()
+	r.health.began()
 	for {
 		start := time.Now()
 		next, err := r.pass(ctx)
@@ -241,6 +242,10 @@ const hubRetry = 250 * time.Millisecond
 // person to look at the credentials, and every question counts against its limits.
 const identityRetry = 5 * time.Second
 
+// identityTimeout is for one short question. The pass waits for its answer, and one
+// that never comes must not keep it from all else.
+const identityTimeout = 10 * time.Second
+
 func (r *Reconciler) hubFailed(err error) time.Duration {
 	if errors.Is(err, errNoWorld) {
 		if r.health.failed(err) {
@@ -270,7 +275,9 @@ func wrongWorld(err error) error {
 // checkWorld compares the cloud with the one on the ledger, if there is one: in
 // another one every machine would seem to be gone.
 func (r *Reconciler) checkWorld(ctx context.Context, recorded string) (string, error) {
-	id, err := r.cfg.Cloud.Identity(ctx)
+	asking, cancel := context.WithTimeout(ctx, identityTimeout)
+	defer cancel()
+	id, err := r.cfg.Cloud.Identity(asking)
 	if err != nil && r.identity == "" {
 		return "", fmt.Errorf("%w: asking the cloud who it is: %w", errNoWorld, err)
 	}

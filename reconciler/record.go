@@ -112,7 +112,8 @@ func (r *Reconciler) claim(id string, now time.Time) {
 
 // renewClaims keeps the claims on what is under way.
 func (r *Reconciler) renewClaims(now time.Time) {
-	for id := range r.desk.busy {
+	for key := range r.desk.busy {
+		id := deploymentOf(key)
 		if c, ok := r.state.Claims[id]; ok && c.Holder == r.cfg.Holder && c.Until.Sub(now) < claimFor/2 {
 			r.claim(id, now)
 		}

@@ -84,9 +84,10 @@ func (d *desk) failed(id string, a plan.Action, err error) time.Time {
 	return t.at
 }
 
-// succeeded forgets the failures before.
-func (d *desk) succeeded(id string) {
-	if t := d.retry[id]; t != nil {
+// succeeded forgets the failures before. That of an update stays until one went well:
+// how far its agent has got counts for those of others.
+func (d *desk) succeeded(id string, done task) {
+	if t := d.retry[id]; t != nil && (t.kind != plan.UpdateAgent || done.update) {
 		delete(d.launches, t.token)
 		delete(d.retry, id)
 	}

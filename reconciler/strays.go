@@ -60,6 +60,39 @@ func (r *Reconciler) noteStrays(gaps plan.Gaps, now time.Time) {
 // branch status was lost than that somebody made it. It is never removed.
 const inherited = "inherited "
 
+// lostRecord is why nothing may be made while there are machines or volumes that
+// were there before the record began: their data may be that of deployments which
+// would begin empty beside it. Empty: there are none.
+func (r *Reconciler) lostRecord(inv plan.Inventory) string {
+	var old []string
+	for _, m := range inv.Machines {
+		if m.State != plan.MachineTerminated && r.ownerOf(m) == "" && r.isInherited(m.ID) {
+			old = append(old, m.ID)
+		}
+	}
+	for _, v := range inv.Volumes {
+		if !v.ByHand && r.volumeOwner(v) == "" && r.isInherited(v.ID) {
+			old = append(old, v.ID)
+		}
+	}
+	if len(old) == 0 {
+		return ""
+	}
+	slices.Sort(old)
+	return fmt.Sprintf("%d machines and volumes of the fleet (%s, …) were there before the record on the branch status began, which was likely lost: "+
+		"restore it, or take the fleet's tag off them if they are of no use", len(old), old[0])
+}
+
+// isInherited says whether something was there before the record began, as this
+// process saw it or another did.
+func (r *Reconciler) isInherited(id string) bool {
+	s, ok := r.world.strays[id]
+	if !ok {
+		s, ok = r.state.Strays[id]
+	}
+	return ok && strings.HasPrefix(s.Kind, inherited) || !ok && r.newborn
+}
+
 func straysCondition(found map[string]ledger.Stray, grace Grace) plan.Condition {
 	c := plan.Condition{Type: "Strays", Status: true}
 	if len(found) == 0 {
@@ -143,6 +176,8 @@ func (r *Reconciler) removal(id string, s ledger.Stray, now time.Time) (plan.Act
 	a := plan.Action{Name: s.Kind + " " + id, Disruption: plan.None, Summary: fmt.Sprintf("remove %s %s: on no record since %s",
 		s.Kind, id, s.Since.UTC().Format(time.DateTime))}
 	switch {
+	case s.Kind == "machine" && r.world.agents[id].Order != nil:
+		return a, false // it serves somebody: a record that was put back to an older one does not know it
 	case s.Kind == "machine" && r.cfg.Grace.Machines > 0 && now.Sub(s.Since) >= r.cfg.Grace.Machines:
 		a.Kind, a.MachineID = plan.TerminateMachine, id
 	case s.Kind == "volume" && r.world.volumes[id].ByHand:

@@ -41,16 +41,18 @@ type witnessed struct {
 
 func (s witnessed) Publish(ctx context.Context, base string, edits []ledger.Edit, message string) (string, error) {
 	commit, err := s.Store.Publish(ctx, base, edits, message)
-	if err == nil {
-		s.witness.publish(edits)
-	}
+	s.witness.publish(edits, err == nil)
 	return commit, err
 }
 
-func (w *witness) publish(edits []ledger.Edit) {
+// publish takes in a publication; one that is not certain may have reached the hub
+// all the same, as when the process ends meanwhile.
+func (w *witness) publish(edits []ledger.Edit, certain bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.published++
+	if certain {
+		w.published++
+	}
 	for _, e := range edits {
 		if e.Table != "slots" || e.Delete {
 			continue
@@ -59,6 +61,9 @@ func (w *witness) publish(edits []ledger.Edit) {
 		generation, _ := strconv.ParseInt(fmt.Sprint(e.Row["generation"]), 10, 64)
 		id := plan.SlotID{Deployment: fmt.Sprint(e.Row["deployment"]), Generation: generation}
 		w.slots[key] = id
+		if !certain {
+			continue
+		}
 		if had, ok := w.tokens[id]; ok && had != key {
 			w.tell("slot %v was claimed as %s and as %s", id, had, key)
 		}

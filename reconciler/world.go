@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -96,7 +97,7 @@ func sweep[T any](r *Reconciler, kind string, seen map[string]T) {
 }
 
 func (r *Reconciler) seeVolumes(inv plan.Inventory, now time.Time) {
-	r.seeGap("volumes", inv.Gaps.Volumes, now)
+	r.seeGap("volumes", cmp.Or(inv.Gaps.Volumes, r.lostRecord(inv)), now)
 	seen := map[string]bool{}
 	for _, v := range inv.Volumes {
 		seen[v.ID] = true
@@ -244,9 +245,15 @@ func sameOrder(a, b *plan.Order) bool {
 		a.Certificate == b.Certificate && maps.Equal(a.Settings, b.Settings)
 }
 
-// ownerOf is the deployment whose slot a machine fills; empty: none that is known.
+// ownerOf is the deployment whose slot a machine fills; empty: none on record, be it
+// that the record was there once.
 func (r *Reconciler) ownerOf(m plan.Machine) string {
-	return r.desk.slots[launchKey{m.Token, m.Index}]
+	owner := r.desk.slots[launchKey{m.Token, m.Index}]
+	e := r.state.Entries[owner]
+	if e == nil || !slices.ContainsFunc(e.Slots, func(s plan.Slot) bool { return s.Token == m.Token && s.Index == m.Index }) {
+		return ""
+	}
+	return owner
 }
 
 // input gathers what concerns one deployment.

@@ -27,7 +27,7 @@ func Impacts() []Impact {
 	return []Impact{
 		{d, "", EffectReplace, "An inserted row becomes a machine with a new volume; a deleted row loses its machine, and its volume is kept for retention_days."},
 		{d, "id", EffectRefused, "The id is what machines and volumes are tagged with: another id is the deletion of one deployment and the creation of another."},
-		{d, "name", EffectNone, "The machine and the process stay; the new name is shown from then on."},
+		{d, "name", EffectNone, "The machine and the process stay; the new name is shown from then on. In DNS the record of the new name takes the place of the old; a certificate of the fleet names it from the next one on, one of a public authority is got anew and shown as below."},
 		{d, "owner", EffectNone, "Only recorded."},
 		{d, "zone", EffectRefused, "A volume cannot leave its zone: make a new deployment there and copy the data."},
 		{d, "instance_type", EffectReplace, "A new machine takes over the volume; exactly one machine serves at any time."},
@@ -37,7 +37,7 @@ func Impacts() []Impact {
 		{d, "volume_mibps", EffectNone, "Taken over when the volume is next created; the volume there is stays as it is."},
 		{d, "dolt_version", EffectRestart, "The database restarts with the other release; an older storage format is refused, because it cannot read the data."},
 		{d, "standbys", EffectRefused, "Standbys are not built yet."},
-		{d, "certificate", EffectRestart, "The database restarts with the other certificate."},
+		{d, "certificate", EffectRestart, "The database restarts with the other certificate. A renewed one is shown from the next restart on, which comes ten days before the end of the one before at the latest."},
 		{d, "running", EffectReplace, "false: the machine goes and the volume stays; true: a new machine takes over the volume."},
 		{d, "protected", EffectNone, "A protected row cannot be deleted; taking the protection away needs a commit of its own."},
 		{d, "retention_days", EffectNone, "Holds from the next deletion on."},

@@ -1,4 +1,5 @@
-// Package durable writes files that are whole or not there.
+// Package durable writes files that are whole or not there, and has the steps of it
+// for those who settle files in another way.
 //
 // It promises that after WriteFile returns the new content survives a power cut,
 // and that a reader, or a crash at any moment, meets the old content or the new,
@@ -42,7 +43,7 @@ func WriteFile(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
 // Remove removes a file for good. One that is not there is no error.
@@ -52,15 +53,29 @@ func Remove(path string) error {
 	} else if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
-// syncDir makes a rename or removal in the directory last.
-func syncDir(path string) error {
+// SyncDir makes renames, links and removals in a directory outlast a power cut.
+func SyncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = dir.Close() }()
-	return dir.Sync()
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Create makes a file, whole and on disk, or fails with fs.ErrExist. A crash in the
+// middle leaves a part, so it is for names that nobody reads before they are renamed
+// or linked.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }

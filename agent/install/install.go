@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/agent/fetch"
 )
 
@@ -54,7 +55,7 @@ func (i *Installer) Install(ctx context.Context, version string, src fetch.Sourc
 	if err := os.Rename(staged, target); err != nil {
 		return fmt.Errorf("put Dolt %s in place; if %s is there without a program, remove it: %w", version, target, err)
 	}
-	return errors.Join(syncDir(i.dir), os.RemoveAll(fetch.Workplace(part)), os.Remove(part))
+	return errors.Join(durable.SyncDir(i.dir), os.RemoveAll(fetch.Workplace(part)), os.Remove(part))
 }
 
 // stage makes the version's directory apart, and has the program prove itself.
@@ -73,7 +74,7 @@ func (i *Installer) stage(ctx context.Context, version string, file *os.File, wo
 	if err := Prove(ctx, path, version); err != nil {
 		return "", err
 	}
-	return staged, syncDir(staged)
+	return staged, durable.SyncDir(staged)
 }
 
 // Clean removes what broken installations left; the one of this version and
@@ -97,12 +98,4 @@ func CheckVersion(version string) error {
 		return fmt.Errorf("%q is no version of Dolt, write it as in 2.2.0", version)
 	}
 	return nil
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/agent/fetch"
 	"github.com/mainstaydb/mainstay/agent/install"
 )
@@ -170,9 +171,5 @@ func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(filepath.Dir(to))
 }

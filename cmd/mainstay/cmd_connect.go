@@ -166,7 +166,7 @@ func openSecrets(ctx context.Context, t target, d view.Deployment) (sqlshell.Tar
 	if err != nil {
 		return sqlshell.Target{}, err
 	}
-	return sqlshell.Target{Host: d.Host, Port: d.Port, User: administrator, Password: password, CA: ca.PEM(), ID: d.ID}, nil
+	return sqlshell.Target{Host: d.Host, Port: d.Port, User: administrator, Password: password, CA: ca.PEM(), ID: d.ID, Domain: t.publicDomain()}, nil
 }
 
 // writeCA puts the CA's certificate, which is public, where clients can name it.

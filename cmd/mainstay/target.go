@@ -70,6 +70,20 @@ func (t target) store(ctx context.Context) (secrets.Store, error) {
 	return openSecretsOf(ctx, c, slog.New(slog.DiscardHandler), secrets.ReadOnly())
 }
 
+// publicDomain is where databases may show certificates of a public authority, as
+// the control plane's configuration says. The branch status, which others may write
+// to, is not believed in this: the password goes to whom the certificate is of.
+func (t target) publicDomain() string {
+	if t.run.Config == "" {
+		return ""
+	}
+	c, err := daemon.Read(t.run.Config, repo.CheckHub)
+	if err != nil || c.DNS == nil || c.ACME == nil {
+		return ""
+	}
+	return c.DNS.Domain
+}
+
 // secret is the administrator's password of a deployment.
 func (t target) secret(ctx context.Context, deployment string) (string, error) {
 	store, err := t.store(ctx)

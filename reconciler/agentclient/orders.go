@@ -19,6 +19,9 @@ const (
 	// stopTimeout also holds the draining of a database: connections get half a
 	// minute to end, and the files are closed.
 	stopTimeout = time.Minute
+	// updateTimeout is for an agent that fetches some ten megabytes before it answers.
+	// One that needs longer is asked again, and goes on meanwhile.
+	updateTimeout = 2 * time.Minute
 )
 
 // Deploy implements reconciler.Agents.
@@ -93,7 +96,7 @@ func (c *Client) Stop(ctx context.Context, machineID string, generation int64) e
 
 // Update implements reconciler.Agents.
 func (c *Client) Update(ctx context.Context, machineID string, release plan.AgentRelease) error {
-	return c.call(ctx, "update the agent on", machineID, callTimeout, func(ctx context.Context, agent agentpb.AgentClient) error {
+	return c.call(ctx, "update the agent on", machineID, updateTimeout, func(ctx context.Context, agent agentpb.AgentClient) error {
 		_, err := agent.Update(ctx, &agentpb.UpdateRequest{Version: release.Version, Url: release.URL, Sha256: release.SHA256})
 		return err
 	})

@@ -90,8 +90,17 @@ func (s Service) Explain(err error, doing string) error {
 		return nil
 	}
 	kind, code := s.Classify(err)
-	return &Error{Kind: kind, Code: code, Doing: doing, Advice: s.Advice[kind], Err: err}
+	e := &Error{Kind: kind, Code: code, Doing: doing, Advice: s.Advice[kind], Err: said{err}}
+	if expiredCodes[code] {
+		e.Advice = expired
+	}
+	return e
 }
+
+// expired is the advice for credentials that were good and are not any more.
+const expired = "the credentials have ended: give the control plane fresh ones, or a role of its machine, which renews them"
+
+var expiredCodes = map[string]bool{"ExpiredToken": true, "ExpiredTokenException": true, "RequestExpired": true}
 
 // common are the codes that mean more than their HTTP status, at every service.
 var common = map[string]Kind{

@@ -36,6 +36,13 @@ func TestShortages(t *testing.T) {
 		if err := s.check(here); err != nil {
 			t.Errorf("the shortage lasts: %v", err)
 		}
+		s.learn(here, answeredWith(awserr.Quota))
+		if err := s.check(here); awserr.KindOf(err) != awserr.Quota {
+			t.Errorf("past a quota, it is asked again at once: %v", err)
+		}
+		if err := s.check(bare); err != nil {
+			t.Errorf("a machine that brings no volume waits for a quota that may be of volumes: %v", err)
+		}
 		s.learn(here, answeredWith(NoCapacity))
 		s.learn(here, nil)
 		if err := s.check(here); err != nil {

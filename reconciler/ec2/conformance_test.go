@@ -1,12 +1,10 @@
 package ec2_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/uuid"
@@ -20,7 +18,7 @@ import (
 )
 
 const (
-	region = "eu-west-1"
+	region = mototest.Region
 	zone   = "eu-west-1a"
 	zoneB  = "eu-west-1b"
 )
@@ -38,15 +36,8 @@ type world struct {
 // newWorld opens moto, which make conformance starts.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	endpoint := os.Getenv("MAINSTAY_TEST_MOTO")
-	if endpoint == "" {
-		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
-	}
-	p := mototest.New(t, endpoint)
-	cfg := aws.Config{
-		Region: region, BaseEndpoint: aws.String(p.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	}
+	p := mototest.Open(t)
+	cfg := p.Config()
 	w := &world{proxy: p, client: sdk.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), limiter: awslimit.New(ec2.Buckets()...)}
 	w.find(t)
 	return w

@@ -53,19 +53,3 @@ func TestKinds(t *testing.T) {
 		t.Error("what did not fail has a kind")
 	}
 }
-
-// TestSameFailureSameWords: what status shows changes only when the reason does.
-func TestSameFailureSameWords(t *testing.T) {
-	t.Parallel()
-	refused := func(request, decode string) string {
-		api := &smithy.GenericAPIError{Code: "UnauthorizedOperation", Message: "You are not authorized." + encoded + " " + decode}
-		return explain(&smithy.OperationError{ServiceID: "EC2", OperationName: "RunInstances", Err: fmt.Errorf("RequestID: %s, %w", request, api)}, "launch").Error()
-	}
-	one, two := refused("1", "abc"), refused("2", "xyz")
-	if one != two || !strings.Contains(one, "UnauthorizedOperation: You are not authorized.; ") {
-		t.Errorf("one refusal is %q, the next %q", one, two)
-	}
-	if err := explain(coded("ExpiredToken"), "list machines"); !strings.Contains(err.Error(), "credentials have ended") {
-		t.Errorf("expired credentials: %v", err)
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/mainstaydb/mainstay/agent/durable"
 )
 
 // explain says in one sentence what could not be done and what to do about it.
@@ -26,24 +28,11 @@ func explain(err error, doing string) error {
 	return fmt.Errorf("cannot %s: %w", doing, err)
 }
 
-// writeSynced makes a file, whole and on disk.
-func writeSynced(path string, data []byte, perm fs.FileMode) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
 // replaceFile puts new content in the place of a file's old content: readers see
 // the one or the other.
 func replaceFile(path string, data []byte) error {
 	tmp := filepath.Join(filepath.Dir(path), ".new-"+rand.Text())
-	if err := writeSynced(tmp, data, 0o600); err != nil {
+	if err := durable.Create(tmp, data, 0o600); err != nil {
 		os.Remove(tmp)
 		return err
 	}
@@ -51,7 +40,7 @@ func replaceFile(path string, data []byte) error {
 		os.Remove(tmp)
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // linkNew makes a file with its content, or fails with fs.ErrExist when there is
@@ -59,22 +48,13 @@ func replaceFile(path string, data []byte) error {
 func linkNew(path, staging string, data []byte) error {
 	tmp := filepath.Join(staging, "file-"+rand.Text())
 	defer os.Remove(tmp)
-	if err := writeSynced(tmp, data, 0o600); err != nil {
+	if err := durable.Create(tmp, data, 0o600); err != nil {
 		return err
 	}
 	if err := os.Link(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes renames and links in a directory outlast a power cut.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // smallFile is more than any file has that a look at the cloud reads.
@@ -133,7 +113,7 @@ func newStage(staging string) *stage {
 
 func (s *stage) file(name string, data []byte) {
 	if s.err == nil {
-		s.err = writeSynced(filepath.Join(s.dir, name), data, 0o600)
+		s.err = durable.Create(filepath.Join(s.dir, name), data, 0o600)
 	}
 }
 
@@ -148,7 +128,7 @@ func (s *stage) link(name, target string) {
 func (s *stage) place(path string) error {
 	defer os.RemoveAll(s.dir)
 	if s.err == nil {
-		s.err = syncDir(s.dir)
+		s.err = durable.SyncDir(s.dir)
 	}
 	if s.err != nil {
 		return s.err
@@ -160,5 +140,5 @@ func (s *stage) place(path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }

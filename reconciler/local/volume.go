@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/reconciler"
 )
 
@@ -88,7 +89,7 @@ func (c *Cloud) discard(path string) error {
 	if err := os.Rename(path, to); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return os.RemoveAll(to)

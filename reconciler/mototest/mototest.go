@@ -22,10 +22,14 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
 // A Proxy is an http.Handler before moto, and a server of it. Safe for concurrent use.
@@ -46,6 +50,17 @@ type Proxy struct {
 	loopback bool
 }
 
+// Open starts a proxy before the moto that make conformance starts, and skips the
+// test where there is none.
+func Open(t testing.TB) *Proxy {
+	t.Helper()
+	endpoint := os.Getenv("MAINSTAY_TEST_MOTO")
+	if endpoint == "" {
+		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
+	}
+	return New(t, endpoint)
+}
+
 // New starts a proxy before the moto at the endpoint. It ends with the test.
 func New(t testing.TB, endpoint string) *Proxy {
 	t.Helper()
@@ -60,6 +75,14 @@ func New(t testing.TB, endpoint string) *Proxy {
 	t.Cleanup(server.Close)
 	p.URL = server.URL
 	return p
+}
+
+// Region is the one that Config asks in.
+const Region = "eu-west-1"
+
+// Config is for clients that ask the proxy.
+func (p *Proxy) Config() aws.Config {
+	return aws.Config{Region: Region, BaseEndpoint: aws.String(p.URL), Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 }
 
 // ServeHTTP implements http.Handler.

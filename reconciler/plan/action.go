@@ -20,6 +20,10 @@ const (
 	UpdateAgent      Kind = "update-agent"
 )
 
+// Aside are the kinds of action that are carried out beside all others: nothing
+// waits for them, and they may wait long for somebody else.
+func Aside() []Kind { return []Kind{PublishNames, ObtainCert} }
+
 // rank puts the actions that nothing waits for last.
 func (k Kind) rank() int {
 	if k == ObtainCert {

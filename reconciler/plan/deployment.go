@@ -45,13 +45,15 @@ type Outcome struct {
 	Recheck time.Time
 	// Disrupting says that a disruption by us is under way.
 	Disrupting bool
+	// Pending says that an action of its is under way beside: it is not settled.
+	Pending bool
 	// Doubtful says that an agent of its machines is silent or could not be updated:
 	// others are not updated before that is over.
 	Doubtful bool
 }
 
 // Settled says that nothing is left to do and nothing is waited for.
-func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) == 0 }
+func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) == 0 && !o.Pending }
 
 // The ordinal of the primary's slot.
 const primary = 0
@@ -135,7 +137,12 @@ func (d *decision) outcome() Outcome {
 	slices.SortStableFunc(d.out.Actions, func(a, b Action) int { return a.Kind.rank() - b.Kind.rank() })
 	d.publishNames(&status)
 	d.out.Entry = d.entry
-	if d.forget && len(d.out.Actions) == 0 && len(d.out.Waits) == 0 {
+	d.forget = d.forget && len(d.out.Actions) == 0 && len(d.out.Waits) == 0
+	if d.forget && d.in.Means.Domain != "" && d.in.Gaps.Names != "" {
+		d.forget = false // its names may be among those not listed, and nobody else takes them back
+		d.recheckAt(d.in.Now.Add(time.Minute))
+	}
+	if d.forget {
 		d.out.Entry = nil
 	}
 	d.addConditions(&status)

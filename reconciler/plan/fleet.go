@@ -24,6 +24,9 @@ type FleetInput struct {
 	Approved  map[string]bool
 	// Updating counts the agents that are being updated, silent, or could not be.
 	Updating int
+	// Asked are the deployments, by id, whose agents were asked to update and did not
+	// say that they have: they may be at it still. Updating counts them too.
+	Asked map[string]bool
 	// Room is how many machines may be launched now; nil: any number.
 	Room *int
 }
@@ -67,6 +70,8 @@ func ration(outs []Outcome, in FleetInput) {
 			fresh = append(fresh, i)
 		}
 	}
+	// A database that has data and no machine goes before those that are yet to be.
+	slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(brandNew(outs[a]), brandNew(outs[b])) })
 	room := *in.Room
 	if len(fresh) > room && room < leastBatch {
 		room = 0
@@ -76,6 +81,14 @@ func ration(outs []Outcome, in FleetInput) {
 			outs[i] = HoldKind(outs[i], LaunchMachine, ByCloud, WaitsForRoom)
 		}
 	}
+}
+
+// brandNew is 1 for a launch that brings a new volume.
+func brandNew(o Outcome) int {
+	if slices.ContainsFunc(o.Actions, func(a Action) bool { return isFresh(a) && a.Shape.Volume != nil }) {
+		return 1
+	}
+	return 0
 }
 
 func isFresh(a Action) bool { return a.Kind == LaunchMachine && a.Token == "" }
@@ -115,7 +128,7 @@ func admit(o Outcome, in FleetInput, b *budget) Outcome {
 		return hold(o, Restart, fmt.Sprintf("waits for its turn: %d of at most %d deployments are disrupted now (%s)",
 			len(b.names), b.limit, strings.Join(b.names, ", ")))
 	}
-	if updates(o) && !b.update() {
+	if updates(o) && !in.Asked[o.Status.ID] && !b.update() {
 		return HoldKind(o, UpdateAgent, ByLimit, "its agent is updated when those of others, updated before, answer again")
 	}
 	return o
@@ -173,6 +186,18 @@ func Hold(o Outcome, why HeldBy, reason string) Outcome {
 // HoldKind takes out the actions of one kind, with the reason.
 func HoldKind(o Outcome, k Kind, why HeldBy, reason string) Outcome {
 	return without(o, func(a Action) bool { return a.Kind == k }, why, reason)
+}
+
+// Underway takes out the actions of a kind that is being carried out beside.
+func Underway(o Outcome, k Kind) Outcome {
+	o.Actions = slices.DeleteFunc(slices.Clone(o.Actions), func(a Action) bool { return a.Kind == k })
+	o.Pending = true
+	if k == ObtainCert && !o.Status.Ready {
+		const reason = "its first certificate is being obtained"
+		o.Waits = append(slices.Clone(o.Waits), Wait{Deployment: o.Status.ID, Name: o.Status.Name, Reason: reason})
+		o.Status.Conditions = append(slices.Clone(o.Status.Conditions), Condition{Type: "Waiting", Status: true, Reason: "Waiting", Message: reason})
+	}
+	return o
 }
 
 // without takes out actions; a claim goes with the launch that it is for.

@@ -48,6 +48,9 @@ func slot(g int64, change ...func(*plan.Slot)) plan.Slot {
 	return s
 }
 
+// void is a slot whose machine is gone.
+func void(s *plan.Slot) { s.State = plan.SlotVoid }
+
 func machine(g int64, s plan.MachineState) plan.Machine {
 	return plan.Machine{ID: fmt.Sprintf("m-%d", g), Token: fmt.Sprintf("token-%d", g), State: s, Zone: "local", InstanceType: "t3.small"}
 }
@@ -229,6 +232,8 @@ var cases = []struct {
 	{"move/old-serves", running(moving)},
 	{"move/old-ending", running(moving, func(in *plan.Input) { in.Machines[0].State = plan.MachineTerminated })},
 	{"move/old-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
+	{"move/old-just-silent", running(moving, agent("m-1", func(a *plan.Agent) { a.Reachable, a.Since = false, now.Add(-time.Second) }))},
+	{"move/old-not-asked", running(moving, func(in *plan.Input) { delete(in.Agents, "m-1") })},
 	{"move/old-not-enrolled", running(moving, agent("m-1", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
 	{"move/new-not-enrolled", running(moving, agent("m-2", func(a *plan.Agent) { *a = plan.Agent{Reachable: true} }))},
 	{"move/old-stopped", running(moving, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }))},
@@ -275,6 +280,7 @@ var cases = []struct {
 	{"delete/retention-over", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter = now })},
 	{"delete/retention-over-under-gap", running(deleted, gone, func(in *plan.Input) { in.Entry.DeleteAfter, in.Gaps.Volumes = now, "denied" })},
 	{"delete/done", running(deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"delete/not-asked", running(deleted, func(in *plan.Input) { in.Agents = nil })},
 	{"delete/not-on-record", running(func(in *plan.Input) { in.Row = nil })},
 	{"names/as-wanted", running(inCloud)},
 	{"names/none-yet", running(inCloud, addresses())},
@@ -287,6 +293,9 @@ var cases = []struct {
 	{"names/first-order", running(inCloud, addresses(), firstOrder)},
 	{"names/stopped", running(inCloud, row(func(d *specs.Deployment) { d.Running = false }), gone)},
 	{"names/deleted", running(inCloud, deleted, gone, func(in *plan.Input) { in.Volumes = nil })},
+	{"names/deleted-unlisted", running(inCloud, addresses(), deleted, gone, func(in *plan.Input) {
+		in.Volumes, in.Entry.VolumeID, in.Entry.DeleteAfter, in.Gaps.Names = nil, "", now, "they have not been listed yet"
+	})},
 	{"names/machines-gap", running(inCloud, gone, row(func(d *specs.Deployment) { d.Running = false }), func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"names/moved", running(moving, inCloud, agent("m-1", func(a *plan.Agent) { a.Order, a.Database = nil, plan.DatabaseAbsent }),
 		func(in *plan.Input) { in.Volumes[0].AttachedTo = "m-2" },
@@ -315,13 +324,22 @@ var cases = []struct {
 	{"acme/renewed-near-end", running(inCloud, row(public), certificate(), shows("c1", 9))},
 	{"acme/renamed", running(inCloud, row(func(d *specs.Deployment) { d.Certificate, d.Name = "acme", "sales" }), certificate(), shows("c2", 45))},
 	{"trouble", running(trouble)},
+	{"trouble/again", running(trouble, func(in *plan.Input) {
+		in.Entry.Slots = append(in.Entry.Slots, slot(0, void), slot(-1, void), slot(-2, void))
+	})},
 	{"trouble/gap", running(trouble, func(in *plan.Input) { in.Gaps.Machines = "timeout" })},
 	{"trouble/silent", running(trouble, agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
 	{"update/older", release("0.4.0")},
 	{"update/same", release("0.5.0")},
 	{"update/silent", release("0.4.0", agent("m-1", func(a *plan.Agent) { a.Reachable = false }))},
 	{"update/failed", release("0.4.0", agent("m-1", func(a *plan.Agent) {
-		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "WentBack", Message: "0.5.0 did not start"}}
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "WentBack", Message: "version 0.5.0 of the agent is not used on this machine: it did not start; version 0.4.0 runs"}}
+	}))},
+	{"update/candidate-failed", release("0.4.0", agent("m-1", func(a *plan.Agent) {
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "TakenBack", Message: "version 0.5.0-rc1 of the agent is not used on this machine: it did not start; version 0.4.0 runs"}}
+	}))},
+	{"update/back", release("0.5.0", agent("m-1", func(a *plan.Agent) {
+		a.Conditions = []plan.Condition{{Type: plan.UpdateFailed, Status: true, Reason: "TakenBack", Message: "version 0.6.0 of the agent is not used on this machine: it did not start; version 0.5.0 runs"}}
 	}))},
 	{"version/from-url", running(func(in *plan.Input) {
 		in.Version = specs.Version{Version: "2.2.0", URL: "https://example.com/dolt", SHA256: "ab"}

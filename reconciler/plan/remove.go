@@ -24,7 +24,11 @@ func (d *decision) tearDown(cost Disruption, why string) {
 }
 
 func (d *decision) end(m *Machine, generation int64, cost Disruption, why string) {
-	a := d.in.Agents[m.ID]
+	a, asked := d.in.Agents[m.ID]
+	if m.State == MachineRunning && !asked {
+		d.waitf("the agent on machine %s has not answered yet; its database is stopped before the machine is ended (%s)", m.ID, why)
+		return
+	}
 	if m.State == MachineRunning && a.Reachable && a.Enrolled && a.Generation <= generation &&
 		(a.Order != nil || (a.Database != DatabaseAbsent && a.Database != "")) {
 		d.stopDatabase(m, generation, cost, fmt.Sprintf("stop the database on machine %s (%s)", m.ID, why))

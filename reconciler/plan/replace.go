@@ -1,10 +1,41 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // shaped says whether the current machine is what the row asks for.
 func (d *decision) shaped(cur *Slot) bool {
 	return cur.Shape.InstanceType == d.in.Row.InstanceType && cur.Shape.Zone == d.in.Row.Zone
+}
+
+const (
+	// troubleMost machines of a deployment are launched within troubleWithin before
+	// trouble is no reason for another: what comes back on each new machine, as when it
+	// is the volume that AWS's checks fail for, another one does not mend, and each
+	// costs a restart. Six hours are enough for a person to have been told.
+	troubleMost   = 3
+	troubleWithin = 6 * time.Hour
+)
+
+// mayHelp says whether another machine may end the present one's trouble, and
+// otherwise when it is tried again.
+func (d *decision) mayHelp() bool {
+	var recent []time.Time
+	for _, s := range d.entry.Slots { // newest first
+		if end := s.ClaimedAt.Add(troubleWithin); d.in.Now.Before(end) {
+			recent = append(recent, end)
+		}
+	}
+	if len(recent) < troubleMost {
+		return true
+	}
+	again := recent[troubleMost-1]
+	d.recheckAt(again)
+	d.waitf("machine %s is in trouble (%s) and is the last of %d within %.0f hours: it is not replaced before %s; look for what they have in common",
+		d.machine.ID, d.machine.Trouble, len(recent), troubleWithin.Hours(), again.UTC().Format(time.DateTime))
+	return false
 }
 
 // replace claims the next generation's machine. The present one serves on until
@@ -81,6 +112,8 @@ func (d *decision) release(v *Volume, cur *Slot) {
 	switch {
 	case m.State == MachineStopping:
 		d.waitf("machine %s is stopping and still has volume %s", from, v.ID)
+	case m.State == MachineRunning && d.justSilent(from):
+		d.waitf("the agent on machine %s, which has volume %s, does not answer just now: the machine is ended only if it stays silent", from, v.ID)
 	case m.State != MachineRunning || !a.Reachable || !a.Enrolled:
 		d.act(Action{Kind: TerminateMachine, MachineID: from, Slot: SlotID{Deployment: d.entry.Deployment}, Disruption: Replace,
 			Summary: fmt.Sprintf("terminate machine %s, which does not answer, so that volume %s is free", from, v.ID)})
@@ -90,6 +123,25 @@ func (d *decision) release(v *Volume, cur *Slot) {
 		d.act(Action{Kind: DetachVolume, VolumeID: v.ID, MachineID: from, Disruption: None,
 			Summary: fmt.Sprintf("detach volume %s from machine %s", v.ID, from)})
 	}
+}
+
+// patience is how long an agent may be silent before its machine is ended for it: one
+// that starts again, as after an update, or that a control plane which was started a
+// moment ago has yet to reach, answers within seconds.
+const patience = 20 * time.Second
+
+// justSilent says whether an agent that does not answer may do so in a moment.
+func (d *decision) justSilent(machineID string) bool {
+	a, asked := d.in.Agents[machineID]
+	if !asked {
+		return true // its first report is decided on
+	}
+	end := a.Since.Add(patience)
+	if a.Reachable || !d.in.Now.Before(end) {
+		return false
+	}
+	d.recheckAt(end)
+	return true
 }
 
 // stopDatabase orders a stop, or waits for one that was ordered.

@@ -33,7 +33,7 @@ func (d *decision) ready(cur *Slot) bool {
 	switch {
 	case d.machine == nil:
 		d.awaitMachine(cur)
-	case d.machine.State == MachineRunning && d.machine.Trouble != "" && len(d.older()) == 0:
+	case d.machine.State == MachineRunning && d.machine.Trouble != "" && len(d.older()) == 0 && d.mayHelp():
 		d.replace(cur, ": "+d.machine.Trouble)
 	case !d.machineRuns():
 	case len(d.older()) == 0 && !d.shaped(cur): // one replacement at a time: the one under way ends first
@@ -46,13 +46,24 @@ func (d *decision) ready(cur *Slot) bool {
 	return false
 }
 
+// tokenHolds is how long a token may be asked for again: clouds honour one for a day
+// after its machine's end, and one whose machine came and went unseen would launch
+// another after that.
+const tokenHolds = 23 * time.Hour
+
 // giveUp leaves a launch that never came about when something else is asked for
 // meanwhile: where a cloud has no such machine, to ask for another kind or zone must
 // help. A machine that turns up late is ended like any of a void slot.
 func (d *decision) giveUp() {
 	cur := d.current()
-	if cur == nil || cur.State != SlotClaimed || d.asked(cur) || d.in.Gaps.Machines != "" {
+	if cur == nil || cur.State != SlotClaimed || d.machine != nil || d.in.Gaps.Machines != "" {
 		return
+	}
+	if d.asked(cur) {
+		if ends := cur.ClaimedAt.Add(tokenHolds); d.in.Now.Before(ends) {
+			d.recheckAt(ends)
+			return
+		}
 	}
 	if listed := cur.ClaimedAt.Add(listingLag); d.in.Now.Before(listed) {
 		d.recheckAt(listed)
@@ -68,7 +79,7 @@ func (d *decision) asked(s *Slot) bool {
 }
 
 // noteTrouble tells of machines that should be replaced, also while they wait for
-// their turn.
+// their turn. Of two, the newer is told of.
 func (d *decision) noteTrouble() {
 	for _, s := range d.entry.Slots {
 		if m := d.machineOf(s); m != nil && m.Trouble != "" && m.State == MachineRunning {

@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // UpdateFailed is the condition of an agent that could not be updated and went
 // back to its former version.
 const UpdateFailed = "AgentUpdateFailed"
+
+// silenceCounts is how long an agent that is silent keeps others from being updated:
+// one that went silent for an update is back within minutes, or is not because of it.
+const silenceCounts = time.Hour
 
 // updateAgents has agents of another version than the wanted one replace
 // themselves, when nothing more important is to be done on their machines.
@@ -20,9 +25,13 @@ func (d *decision) updateAgents() {
 			continue
 		}
 		failed := slices.ContainsFunc(a.Conditions, func(c Condition) bool {
-			return c.Type == UpdateFailed && c.Status && strings.Contains(c.Message, d.in.Means.Agent.Version)
+			return c.Type == UpdateFailed && c.Status && strings.HasPrefix(c.Message, "version "+d.in.Means.Agent.Version+" ")
 		})
-		if !a.Reachable || failed {
+		silent := !a.Reachable && (a.Since.IsZero() || d.in.Now.Sub(a.Since) < silenceCounts)
+		if silent && !a.Since.IsZero() {
+			d.recheckAt(a.Since.Add(silenceCounts))
+		}
+		if silent || failed {
 			d.out.Doubtful = true
 		}
 		want := d.in.Means.Agent

@@ -3,12 +3,10 @@ package route53_test
 import (
 	"bytes"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/google/uuid"
@@ -43,15 +41,8 @@ type world struct {
 // newWorld opens moto, which make conformance starts.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	endpoint := os.Getenv("MAINSTAY_TEST_MOTO")
-	if endpoint == "" {
-		t.Skip("MAINSTAY_TEST_MOTO does not name an endpoint: run make conformance")
-	}
-	p := mototest.New(t, endpoint)
-	w := &world{proxy: p, client: sdk.NewFromConfig(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(p.URL),
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})}
+	p := mototest.Open(t)
+	w := &world{proxy: p, client: sdk.NewFromConfig(p.Config())}
 	out, err := w.client.CreateHostedZone(t.Context(), &sdk.CreateHostedZoneInput{
 		Name: aws.String(zoneName), CallerReference: aws.String(uuid.NewString()),
 	})

@@ -2,9 +2,10 @@ package secrets
 
 import (
 	"crypto/rand"
-	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/mainstaydb/mainstay/agent/durable"
 )
 
 // unfinished begins the names of files that are being written. It begins with a
@@ -24,31 +25,11 @@ func place(path string, content []byte, settle func(from, to string) error) erro
 	dir := filepath.Dir(path)
 	tmp := filepath.Join(dir, unfinished+rand.Text())
 	defer os.Remove(tmp) // after a rename there is nothing of this name
-	if err := writeSynced(tmp, content); err != nil {
+	if err := durable.Create(tmp, content, 0o600); err != nil {
 		return err
 	}
 	if err := settle(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(dir)
 }

@@ -84,7 +84,7 @@ func (a *Account) World(store secrets.Store) func(context.Context, *secrets.CA) 
 		}
 		c := a.config.Cloud.EC2
 		w := &controlplane.World{
-			Cloud: cloud, Attestor: attest.NewFleet(verifier, cloud), LookLeast: lookLeast, Look: c.Look,
+			Cloud: cloud, Shared: true, Attestor: attest.NewFleet(verifier, cloud), LookLeast: lookLeast, Look: c.Look,
 			Grace: reconciler.Grace{Machines: c.Strays.Machines, Volumes: c.Strays.Volumes},
 			Run:   []func(context.Context) error{a.prune(cloud)},
 		}

@@ -61,6 +61,9 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := holdHub(ctx, cfg, world); err != nil {
+		return nil, err
+	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s for metrics and health; choose another address with --listen: %w", cfg.Listen, err)
@@ -75,6 +78,30 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll, Look: world.Look, LookLeast: world.LookLeast,
 	})
 	return &Plane{cfg: cfg, ca: ca, world: world, agents: agents, loop: loop, listener: listener}, nil
+}
+
+// hubSecret says whose secrets these are: the first commit of the hub's main.
+const hubSecret = "fleet/hub"
+
+// holdHub refuses another hub than the one that a shared world is kept by: to each of
+// two hubs the other's machines would be on no record, and be removed in the end.
+func holdHub(ctx context.Context, cfg Config, w *World) error {
+	if !w.Shared {
+		return nil
+	}
+	origin, err := cfg.Repo.Origin(ctx, repo.MainBranch)
+	if err != nil {
+		return fmt.Errorf("the hub's history cannot be read; if it is new, make it a fleet's with mainstay init --hub: %w", err)
+	}
+	stands, err := cfg.Secrets.Create(ctx, hubSecret, []byte(origin))
+	if err != nil {
+		return err
+	}
+	if string(stands) != origin {
+		return fmt.Errorf("a fleet of this name has secrets here already, and its hub began with commit %s, this one with %s; give this fleet another name, "+
+			"or if this hub takes the place of that one, delete the secret %s", stands, origin, hubSecret)
+	}
+	return nil
 }
 
 // missing says which approvals a commit of main lacks.

@@ -15,6 +15,8 @@ import (
 // A World is what a control plane works in beside its hub. What it has not is nil.
 type World struct {
 	Cloud reconciler.Cloud
+	// Shared: others may keep fleets there too, told apart by their names.
+	Shared bool
 	// Tokens or the Attestor tell how a fresh machine proves which one it is.
 	Tokens       agentclient.Tokens
 	Attestor     agentclient.Attestor

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -35,6 +36,9 @@ type Target struct {
 	// Public: it shows a certificate of a public authority, of which the fleet's CA
 	// says nothing.
 	Public bool
+	// Domain is where a public authority's certificate is believed: names below it.
+	// Empty: nowhere.
+	Domain string
 }
 
 // dialBound is for a server on this or a near machine: one that takes longer is
@@ -86,6 +90,9 @@ func (t Target) tls() (*tls.Config, error) {
 				if _, err := leaf.Verify(x509.VerifyOptions{Roots: fleet, DNSName: name}); name != "" && err == nil {
 					return nil
 				}
+			}
+			if t.Domain == "" || !strings.HasSuffix(t.Host, "."+t.Domain) {
+				return fmt.Errorf("the certificate that %s shows is not one of the fleet's, and public authorities are not believed about that name", t.Host)
 			}
 			_, err := leaf.Verify(x509.VerifyOptions{Intermediates: rest, DNSName: t.Host})
 			return err
