@@ -38,6 +38,7 @@ require (
 
 require (
 	github.com/aws/aws-sdk-go-v2/service/signin v1.13.1 // indirect
+	github.com/google/go-github/v60 v60.0.0 // indirect
 	github.com/pandatix/go-abnf v0.5.3 // indirect
 )
 
