@@ -72,3 +72,12 @@ func routes() []route {
 	}
 	return all
 }
+
+// Routes are the operations that the server knows, as Requests names them.
+func Routes() []string {
+	var all []string
+	for _, r := range routes() {
+		all = append(all, r.String())
+	}
+	return all
+}

@@ -1,0 +1,124 @@
+// Package openapi judges requests to GitHub's REST API, and answers of it, by the
+// description that GitHub publishes.
+//
+// It promises more than a schema asks for: a parameter or a property that GitHub does
+// not know is an error, as it is passed over in silence there, and so is an answer
+// with a status that is neither described nor one that every operation may have.
+// It is for tests alone and carries no description: tools/github.sh installs it.
+package openapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+)
+
+// A Description is GitHub's. It takes seconds to load and is safe for concurrent use.
+type Description struct {
+	doc     *openapi3.T
+	options *openapi3filter.Options
+}
+
+// Load reads it from the directory that tools/github.sh installs to.
+func Load(dir string) (*Description, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(dir, "node_modules/@octokit/openapi/generated/api.github.com.json"))
+	if err != nil {
+		return nil, fmt.Errorf("GitHub's description of its API cannot be read; run tools/github.sh: %w", err)
+	}
+	return &Description{doc: doc, options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
+		RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true, ExcludeReadOnlyValidations: true}}, nil
+}
+
+// everywhere are the statuses that any operation may have, described or not: who asks
+// is not known, may not, asks too much, or says what cannot be; or GitHub is down.
+var everywhere = []int{http.StatusNotModified, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+	http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}
+
+// Request judges a request of a route, which is a method and a path as described.
+func (d *Description) Request(r *http.Request, method, template string, params map[string]string, body []byte) error {
+	in, err := d.input(r, method, template, params, body)
+	if err != nil {
+		return err
+	}
+	if err := d.parameters(in); err != nil {
+		return err
+	}
+	if err := openapi3filter.ValidateRequest(context.Background(), in); err != nil {
+		return err
+	}
+	if in.Route.Operation.RequestBody == nil || len(body) == 0 {
+		return nil
+	}
+	return unknown(in.Route.Operation.RequestBody.Value.Content, body)
+}
+
+// Answer judges an answer to a request.
+func (d *Description) Answer(r *http.Request, method, template string, params map[string]string, status int, header http.Header, body []byte) error {
+	in, err := d.input(r, method, template, params, nil)
+	if err != nil {
+		return err
+	}
+	described := in.Route.Operation.Responses.Status(status)
+	if described == nil && slices.Contains(everywhere, status) {
+		return nil
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: status, Header: header, Options: d.options}
+	out.SetBodyBytes(body)
+	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	return unknown(described.Value.Content, body)
+}
+
+func (d *Description) input(r *http.Request, method, template string, params map[string]string, body []byte) (*openapi3filter.RequestValidationInput, error) {
+	item := d.doc.Paths.Value(template)
+	if item == nil || item.GetOperation(method) == nil {
+		return nil, fmt.Errorf("GitHub describes no %s %s", method, template)
+	}
+	r = r.Clone(context.Background())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	return &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Options: d.options,
+		Route: &routers.Route{Spec: d.doc, Path: template, PathItem: item, Method: method, Operation: item.GetOperation(method)}}, nil
+}
+
+// parameters of the query are all to be known ones.
+func (d *Description) parameters(in *openapi3filter.RequestValidationInput) error {
+	known := map[string]bool{}
+	for _, all := range []openapi3.Parameters{in.Route.PathItem.Parameters, in.Route.Operation.Parameters} {
+		for _, p := range all {
+			known[p.Value.Name] = known[p.Value.Name] || p.Value.In == openapi3.ParameterInQuery
+		}
+	}
+	for name := range in.Request.URL.Query() {
+		if !known[name] {
+			return fmt.Errorf("there is no parameter %s", name)
+		}
+	}
+	return nil
+}
+
+// unknown finds a property that no schema of a JSON body has.
+func unknown(content openapi3.Content, body []byte) error {
+	kind := content.Get("application/json")
+	if kind == nil || kind.Schema == nil {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return err
+	}
+	return stray(openapi3.SchemaRefs{kind.Schema}, v, "")
+}
