@@ -26,6 +26,7 @@ type App struct {
 	bot         *Person
 	owner       *Person
 	self        *credential // of its JWT
+	usage       usage       // of its installation
 	installedOn map[*Repository]bool
 	since       time.Time
 }
@@ -43,7 +44,7 @@ func (g *GitHub) App(slug string, key *rsa.PublicKey, permissions map[string]str
 	defer g.mu.Unlock()
 	a := &App{ID: g.id(), Installation: g.id(), Slug: slug, Permissions: permissions, key: key, bot: g.person(slug + "[bot]"),
 		owner: g.person("app-owner"), installedOn: map[*Repository]bool{}, since: g.now()}
-	a.self = &credential{app: a}
+	a.self = &credential{app: a, usage: new(usage)}
 	for _, r := range on {
 		a.installedOn[r] = true
 		a.owner = r.owner
@@ -72,7 +73,7 @@ func (a *App) json(g *GitHub) object {
 func (a *App) installation(g *GitHub) object {
 	id := strconv.FormatInt(a.Installation, 10)
 	return object{"id": a.Installation, "account": g.user(a.owner), "repository_selection": "selected", "access_tokens_url": g.api("/app/installations/" + id + "/access_tokens"),
-		"repositories_url": g.api("/installation/repositories"), "html_url": g.URL + "/settings/installations/" + id, "app_id": a.ID, "client_id": a.clientID(),
+		"repositories_url": g.api("/installation/repositories"), "html_url": g.URL + "/settings/installations/" + id, "app_id": a.ID,
 		"target_id": a.owner.id, "target_type": "Organization", "permissions": a.Permissions, "events": []string{"pull_request", "issue_comment", "push"},
 		"created_at": stamp(a.since), "updated_at": stamp(a.since), "single_file_name": nil, "app_slug": a.Slug, "suspended_by": nil, "suspended_at": nil}
 }
@@ -106,7 +107,7 @@ func createToken(c *call) answer {
 	}
 	token := "ghs_" + randomHex(18)
 	expires := c.g.now().Add(installationLife)
-	c.g.who[token] = &credential{app: a, installed: true, expires: expires}
+	c.g.who[token] = &credential{app: a, installed: true, expires: expires, usage: &a.usage}
 	return made(object{"token": token, "expires_at": stamp(expires), "permissions": a.Permissions, "repository_selection": "selected"})
 }
 

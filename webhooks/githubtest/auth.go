@@ -12,8 +12,7 @@ type credential struct {
 	app       *App
 	installed bool // it acts in the repositories that the App is installed in
 	expires   time.Time
-	window    window
-	points    window
+	*usage
 }
 
 // jwt: it is the App itself, which may only ask about itself.
@@ -39,8 +38,9 @@ func (c *credential) name() string {
 func (g *GitHub) Token(login string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	p := g.person(login)
 	token := "github_pat_" + randomHex(20)
-	g.who[token] = &credential{person: g.person(login)}
+	g.who[token] = &credential{person: p, usage: &p.usage}
 	return token
 }
 

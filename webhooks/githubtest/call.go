@@ -39,7 +39,7 @@ func gone() answer         { return answer{status: http.StatusNoContent} }
 const docs = "https://docs.github.com/rest"
 
 func refuse(status int, message string) answer {
-	return answer{status: status, body: object{"message": message, "documentation_url": docs, "status": strconv.Itoa(status)}}
+	return answer{status: status, body: object{"message": message, "documentation_url": docs}}
 }
 
 func notFound() answer { return refuse(http.StatusNotFound, "Not Found") }

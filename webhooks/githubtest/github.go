@@ -73,6 +73,7 @@ type Person struct {
 	Login, Name, Email string
 	id                 int64
 	bot                bool
+	usage              usage
 }
 
 // Person makes an account, or changes one.

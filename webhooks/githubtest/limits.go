@@ -24,18 +24,21 @@ type window struct {
 	ends time.Time
 }
 
+// A usage is what somebody used of both. All tokens of a person, and of an installation,
+// have one.
+type usage struct{ window, points window }
+
 // newLimits are what an App's installation and a person have at least. The secondary
 // limit is off, as a test is as fast as it can be.
 func newLimits() limits { return limits{primary: rate{most: 5000, per: time.Hour}} }
 
-// Limit sets how many requests each token has in a window, which begins anew.
+// Limit sets how many requests each person and installation has in a window, which
+// begins anew.
 func (g *GitHub) Limit(requests int, per time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits.primary = rate{requests, per}
-	for _, c := range g.who {
-		c.window = window{}
-	}
+	g.forget()
 }
 
 // LimitPoints sets the secondary limit: reading costs a point and writing five. GitHub
@@ -44,8 +47,15 @@ func (g *GitHub) LimitPoints(points int, per time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limits.secondary = rate{points, per}
-	for _, c := range g.who {
-		c.points = window{}
+	g.forget()
+}
+
+func (g *GitHub) forget() {
+	for _, p := range g.people {
+		p.usage = usage{}
+	}
+	for _, a := range g.apps {
+		a.usage, *a.self.usage = usage{}, usage{}
 	}
 }
 

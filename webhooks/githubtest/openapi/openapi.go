@@ -13,9 +13,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -34,8 +36,31 @@ func Load(dir string) (*Description, error) {
 	if err != nil {
 		return nil, fmt.Errorf("GitHub's description of its API cannot be read; run tools/github.sh: %w", err)
 	}
-	return &Description{doc: doc, options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
-		RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true, ExcludeReadOnlyValidations: true}}, nil
+	correct(doc)
+	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
+		RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true, ExcludeReadOnlyValidations: true}
+	options.WithCustomSchemaErrorFunc(brief)
+	return &Description{doc: doc, options: options}, nil
+}
+
+// correct puts right what the description has wrong: of an App's installations it says
+// that they are of a person and of an enterprise, both, where it is one of them.
+func correct(doc *openapi3.T) {
+	item := doc.Paths.Value("/app/installations")
+	if item == nil || item.Get == nil {
+		return
+	}
+	account := item.Get.Responses.Status(http.StatusOK).Value.Content.Get("application/json").Schema.Value.Items.Value.Properties["account"].Value
+	account.AnyOf, account.AllOf = append(account.AnyOf, account.AllOf...), nil
+}
+
+// brief says where and what, and leaves out the schema, which may be long.
+func brief(e *openapi3.SchemaError) string {
+	what := e.Reason
+	if e.Origin != nil {
+		what += ": " + e.Origin.Error()
+	}
+	return "/" + strings.Join(e.JSONPointer(), "/") + ": " + what
 }
 
 // everywhere are the statuses that any operation may have, described or not: who asks
@@ -45,6 +70,9 @@ var everywhere = []int{http.StatusNotModified, http.StatusBadRequest, http.Statu
 
 // Request judges a request of a route, which is a method and a path as described.
 func (d *Description) Request(r *http.Request, method, template string, params map[string]string, body []byte) error {
+	if string(bytes.TrimSpace(body)) == "null" {
+		body = nil // what go-github sends when there is nothing to say; GitHub takes it
+	}
 	in, err := d.input(r, method, template, params, body)
 	if err != nil {
 		return err
@@ -86,6 +114,10 @@ func (d *Description) input(r *http.Request, method, template string, params map
 	item := d.doc.Paths.Value(template)
 	if item == nil || item.GetOperation(method) == nil {
 		return nil, fmt.Errorf("GitHub describes no %s %s", method, template)
+	}
+	if path, asked := params["path"]; asked && path == "" {
+		params = maps.Clone(params) // the root of a repository, which GitHub documents, but its description rules out
+		params["path"] = "."
 	}
 	r = r.Clone(context.Background())
 	r.Body = io.NopCloser(bytes.NewReader(body))
