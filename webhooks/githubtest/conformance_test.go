@@ -35,6 +35,9 @@ func TestConformance(t *testing.T) {
 			t.Errorf("nobody asked %s", route)
 		}
 	}
+	r := newWorld(t, d)
+	refusals(t, r)
+	t.Logf("%d requests that GitHub refuses are answered as it describes", r.Count(""))
 	t.Logf("%d requests of %d routes are as GitHub describes them", w.Count(""), len(w.Requests()))
 }
 

@@ -31,11 +31,18 @@ func (pr *PullRequest) trial() string {
 	if pr.state != open {
 		return ""
 	}
+	base := pr.repo.refs[refHeads+pr.base]
+	if of := [2]string{base, pr.headSHA}; pr.triedOf != of {
+		pr.triedOf, pr.tried = of, pr.try(base)
+	}
+	return pr.tried
+}
+
+func (pr *PullRequest) try(base string) string {
 	tree, ok := pr.together()
 	if !ok {
 		return ""
 	}
-	base := pr.repo.refs[refHeads+pr.base]
 	s := signature{"GitHub", "noreply@github.com", pr.updated}
 	return pr.repo.objects.commit(commit{tree: tree, parents: []string{base, pr.headSHA}, author: s, committer: s,
 		message: fmt.Sprintf("Merge %s into %s", pr.headSHA, base)}).sha

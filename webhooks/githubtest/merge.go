@@ -100,6 +100,12 @@ func mergeText(base, ours, theirs string) (string, bool) {
 
 // mergeTrees does to a base what two did to it. The false is for a conflict.
 func (o *objects) mergeTrees(base, ours, theirs string) (string, bool) {
+	switch base { // most merges: one of both did nothing
+	case ours:
+		return theirs, true
+	case theirs:
+		return ours, true
+	}
 	b, a, t := o.flat(base), o.flat(ours), o.flat(theirs)
 	merged := maps.Clone(a)
 	for path := range union(b, t) {

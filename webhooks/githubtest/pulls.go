@@ -33,6 +33,8 @@ type PullRequest struct {
 	merged      time.Time
 	mergedBy    *Person
 	mergeSHA    string
+	tried       string    // the commit of the last trial
+	triedOf     [2]string // base and head
 }
 
 // An Opening is what a new pull request is made of.
