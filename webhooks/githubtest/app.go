@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -96,34 +97,42 @@ func createToken(c *call) answer {
 	if c.number("installation_id") != a.Installation {
 		return notFound()
 	}
-	var in struct{ Repositories []string }
+	var in struct {
+		Repositories []string
+		IDs          []int64 `json:"repository_ids"`
+		Permissions  map[string]string
+	}
 	if !c.decode(&in) {
 		return unreadable()
 	}
-	for _, name := range in.Repositories {
-		if !slices.ContainsFunc(a.repositories(), func(r *Repository) bool { return strings.EqualFold(r.Name, name) }) {
-			return refuse(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+	who := &credential{app: a, installed: true, expires: c.g.now().Add(installationLife), usage: &a.usage, on: map[*Repository]bool{}, may: a.Permissions}
+	for r := range a.installedOn {
+		named := slices.ContainsFunc(in.Repositories, func(name string) bool { return strings.EqualFold(name, r.Name) })
+		if named || slices.Contains(in.IDs, r.id) || len(in.Repositories)+len(in.IDs) == 0 {
+			who.on[r] = true
+		}
+	}
+	if len(who.on) < len(in.Repositories)+len(in.IDs) {
+		return refuse(http.StatusUnprocessableEntity, "There is at least one repository that does not exist or is not accessible to the parent installation.")
+	}
+	if in.Permissions != nil {
+		who.may = in.Permissions
+	}
+	for subject, level := range who.may {
+		if has := a.Permissions[subject]; has != "write" && has != level {
+			return refuse(http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
 		}
 	}
 	token := "ghs_" + randomHex(18)
-	expires := c.g.now().Add(installationLife)
-	c.g.who[token] = &credential{app: a, installed: true, expires: expires, usage: &a.usage}
-	return made(object{"token": token, "expires_at": stamp(expires), "permissions": a.Permissions, "repository_selection": "selected"})
-}
-
-func (a *App) repositories() []*Repository {
-	var all []*Repository
-	for r := range a.installedOn {
-		all = append(all, r)
-	}
-	return all
+	c.g.who[token] = who
+	return made(object{"token": token, "expires_at": stamp(who.expires), "permissions": who.may, "repository_selection": "selected"})
 }
 
 func listInstalled(c *call) answer {
 	if !c.who.installed {
 		return refuse(http.StatusForbidden, "You must authenticate with an installation access token in order to list repositories for an installation.")
 	}
-	all := c.who.app.repositories()
+	all := slices.Collect(maps.Keys(c.who.on))
 	slices.SortFunc(all, func(a, b *Repository) int { return int(a.id - b.id) })
 	return ok(object{"total_count": len(all), "repository_selection": "selected", "repositories": page(c, list(all, func(r *Repository) object { return r.json() }))})
 }

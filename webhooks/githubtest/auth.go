@@ -10,7 +10,9 @@ import (
 type credential struct {
 	person    *Person // of a personal token
 	app       *App
-	installed bool // it acts in the repositories that the App is installed in
+	installed bool // it acts in repositories that the App is installed in
+	on        map[*Repository]bool
+	may       map[string]string // permissions by subject
 	expires   time.Time
 	*usage
 }
@@ -73,9 +75,9 @@ func (g *GitHub) authenticate(c *call) (*credential, *answer) {
 		return unauthorized("Bad credentials")
 	}
 	if strings.Count(token, ".") == 2 {
-		app, err := g.verify(token)
-		if err != nil {
-			return unauthorized(err.Error())
+		app, refusal := g.verify(token)
+		if refusal != "" {
+			return unauthorized(refusal)
 		}
 		return app.self, nil
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,10 +18,11 @@ const (
 	jwtDrift = time.Minute
 )
 
-var errJWT = errors.New("A JSON web token could not be decoded") //nolint:staticcheck // GitHub's own words
+const undecodable = "A JSON web token could not be decoded"
 
-// verify finds the App that signed a token, with the key that it was made with.
-func (g *GitHub) verify(token string) (*App, error) {
+// verify finds the App that signed a token, with the key that it was made with, or
+// says in GitHub's words why there is none.
+func (g *GitHub) verify(token string) (app *App, refusal string) {
 	parts := strings.Split(token, ".")
 	var header struct{ Alg string }
 	var claims struct {
@@ -31,19 +31,19 @@ func (g *GitHub) verify(token string) (*App, error) {
 		Exp *int64
 	}
 	if !segment(parts[0], &header) || !segment(parts[1], &claims) || header.Alg != "RS256" {
-		return nil, errJWT
+		return nil, undecodable
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	if err != nil {
-		return nil, errJWT
+		return nil, undecodable
 	}
-	app := g.appOf(issuer(claims.Iss))
+	app = g.appOf(issuer(claims.Iss))
 	if app == nil {
-		return nil, errors.New("Integration not found") //nolint:staticcheck // GitHub's own words
+		return nil, "Integration not found"
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	if rsa.VerifyPKCS1v15(app.key, crypto.SHA256, sum[:], signature) != nil {
-		return nil, errJWT
+		return nil, undecodable
 	}
 	return app, timely(g.clock(), claims.Iat, claims.Exp)
 }
@@ -62,15 +62,15 @@ func issuer(v any) string {
 	return s
 }
 
-func timely(now time.Time, iat, exp *int64) error {
-	claim := func(format string) error { return errors.New(format) }
+// timely says what is wrong with the times of a token; "": nothing.
+func timely(now time.Time, iat, exp *int64) string {
 	switch {
 	case iat == nil || time.Unix(*iat, 0).After(now.Add(jwtDrift)):
-		return claim("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+		return "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
 	case exp == nil || !now.Before(time.Unix(*exp, 0)):
-		return claim("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires"
 	case time.Unix(*exp, 0).After(now.Add(jwtLife + jwtDrift)):
-		return claim("'Expiration time' claim ('exp') is too far in the future")
+		return "'Expiration time' claim ('exp') is too far in the future"
 	}
-	return nil
+	return ""
 }

@@ -45,7 +45,7 @@ func (c *credential) sees(r *Repository) bool {
 	case c.person != nil:
 		return r.level(c.person.Login).reads()
 	case c.app != nil && c.installed:
-		return c.app.installedOn[r]
+		return c.on[r] && c.app.installedOn[r]
 	}
 	return c.app != nil
 }
@@ -56,7 +56,7 @@ func (c *credential) allowed(k *call) *answer {
 	refusal := refuse(http.StatusForbidden, "Resource not accessible by integration")
 	switch {
 	case needs == "app" && (c.app == nil || c.installed):
-		refusal = refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
+		refusal = refuse(http.StatusUnauthorized, undecodable)
 	case needs == "app", needs == "" && !c.jwt():
 		return nil
 	case c.jwt():
@@ -86,7 +86,7 @@ func (c *credential) mayPerson(k *call) bool {
 func (c *credential) grants(needs string) bool {
 	for _, one := range strings.Split(needs, "|") {
 		subject, level, _ := strings.Cut(one, ":")
-		has := c.app.Permissions[subject]
+		has := c.may[subject]
 		if subject == "metadata" || has == "write" || has == level {
 			return true
 		}

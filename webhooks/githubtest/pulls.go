@@ -126,3 +126,16 @@ func (pr *PullRequest) tell(by *Person, action string, more object) {
 	}
 	pr.g.tell(pr.repo, by, "pull_request", e)
 }
+
+// landed finds pull requests whose commits came to their base by a push: GitHub calls
+// them merged.
+func (r *Repository) landed(by *Person, branch, before, after string) {
+	had, has := r.objects.ancestors(before), r.objects.ancestors(after)
+	for _, pr := range r.pulls {
+		if pr.state != open || pr.base != branch || had[pr.headSHA] || !has[pr.headSHA] {
+			continue
+		}
+		pr.merged, pr.mergedBy, pr.mergeSHA = r.g.now(), by, after
+		pr.close(by)
+	}
+}

@@ -71,6 +71,22 @@ func TestForced(t *testing.T) {
 	equal(t, "state without its branch", pr.State(), "closed")
 }
 
+// TestPushedMerge: a merge that was made on somebody's own machine is one too.
+func TestPushedMerge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	open := func(name string) *githubtest.PullRequest {
+		return w.repo.Open(githubtest.Opening{By: "ann", Title: name, Files: githubtest.Files{name: "x\n"}})
+	}
+	pr, other := open("a"), open("b")
+	w.repo.Branch("ann", "main", pr.Head())
+	equal(t, "state", pr.State(), "merged")
+	equal(t, "state of the other", other.State(), "open")
+	got := done[*github.PullRequest](t)(w.bot.PullRequests.Get(t.Context(), "acme", "fleet", pr.Number))
+	equal(t, "by", got.GetMergedBy().GetLogin(), "ann")
+	equal(t, "commit", got.GetMergeCommitSHA(), w.repo.Head("main"))
+}
+
 // BenchmarkPages reads 500 open pull requests of a fleet of 500 files, as a sweep does.
 func BenchmarkPages(b *testing.B) {
 	g := githubtest.New(b)

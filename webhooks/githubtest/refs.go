@@ -69,6 +69,7 @@ func (r *Repository) move(by *Person, ref, sha string) {
 	if !ok {
 		return
 	}
+	r.landed(by, branch, before, sha)
 	for _, other := range r.g.repos {
 		for _, pr := range other.pulls {
 			if pr.headRepo == r && pr.Branch == branch && pr.state == open {

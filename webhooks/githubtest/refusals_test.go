@@ -90,6 +90,26 @@ func TestPermissions(t *testing.T) {
 	refused[*github.Repository](t, "where it is not installed", 404)(c.Repositories.Get(t.Context(), "acme", "other"))
 }
 
+// TestNarrowTokens: a token of an installation may be for less than the App has.
+func TestNarrowTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	key := newKey(t)
+	app := w.App("narrow", &key.PublicKey, map[string]string{"contents": "write"}, w.repo, w.Repository("acme", "other"))
+	jwt := client(t, w.GitHub, signed(t, key, claims(app, time.Minute)))
+	ask := func(o github.InstallationTokenOptions) (*github.InstallationToken, *github.Response, error) {
+		return jwt.Apps.CreateInstallationToken(t.Context(), app.Installation, &o)
+	}
+	token := done[*github.InstallationToken](t)(ask(github.InstallationTokenOptions{Repositories: []string{"fleet"},
+		Permissions: &github.InstallationPermissions{Contents: github.String("read")}}))
+	c := client(t, w.GitHub, token.GetToken())
+	done[*github.Reference](t)(c.Git.GetRef(t.Context(), "acme", "fleet", "heads/main"))
+	refused[*github.Reference](t, "another repository", 404)(c.Git.GetRef(t.Context(), "acme", "other", "heads/main"))
+	refused[*github.Blob](t, "writing", 403)(c.Git.CreateBlob(t.Context(), "acme", "fleet", &github.Blob{Content: github.String("x"), Encoding: github.String("utf-8")}))
+	refused[*github.InstallationToken](t, "a token for more", 422)(ask(github.InstallationTokenOptions{Permissions: &github.InstallationPermissions{Checks: github.String("write")}}))
+	refused[*github.InstallationToken](t, "a token for elsewhere", 422)(ask(github.InstallationTokenOptions{Repositories: []string{"nowhere"}}))
+}
+
 // TestTokens: of an App in its hour, and by its key.
 func TestTokens(t *testing.T) {
 	t.Parallel()
