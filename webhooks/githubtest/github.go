@@ -30,6 +30,7 @@ type GitHub struct {
 	unchanged int // answers 304
 	fault     func(Request) *Fault
 	validator Validator
+	tarballs  map[string]func() []byte // by the token in their address
 	clock     func() time.Time
 	hooks     hooks
 }
@@ -37,7 +38,7 @@ type GitHub struct {
 // New starts a GitHub without repositories. It ends with the test.
 func New(t testing.TB) *GitHub {
 	t.Helper()
-	g := &GitHub{t: t, done: make(chan struct{}), people: map[string]*Person{}, repos: map[string]*Repository{}, who: map[string]*credential{},
+	g := &GitHub{t: t, done: make(chan struct{}), people: map[string]*Person{}, repos: map[string]*Repository{}, who: map[string]*credential{}, tarballs: map[string]func() []byte{},
 		requests: map[string]int{}, clock: time.Now, limits: newLimits(), lastID: 1000}
 	g.routes = routes()
 	server := httptest.NewServer(g)

@@ -95,6 +95,7 @@ func lookAround(ctx context.Context, t *testing.T, w world, pr *githubtest.PullR
 	if err != nil || text != "name: orders\nsize: large\n" {
 		t.Errorf("the file at the fork's head is %q, %v", text, err)
 	}
+	equal(t, "files of the tarball", untarred(ctx, t, w, pr.Head())[file], "name: orders\nsize: large\n")
 	comparison := done[*github.CommitsComparison](t)(w.bot.Repositories.CompareCommits(ctx, "acme", "fleet", "main", "eve:"+pr.Branch, nil))
 	equal(t, "merge base", comparison.GetMergeBaseCommit().GetSHA(), w.repo.Head("main"))
 	equal(t, "ahead", comparison.GetAheadBy(), 1)

@@ -19,6 +19,7 @@ func routes() []route {
 		{method: "GET", template: r + "/branches", needs: "contents:read", handle: listBranches},
 		{method: "GET", template: r + "/branches/{branch}", needs: "contents:read", handle: getBranch},
 		{method: "GET", template: r + "/contents/{path}", needs: "contents:read", handle: getContents},
+		{method: "GET", template: r + "/tarball/{ref}", needs: "contents:read", handle: getTarball},
 		{method: "GET", template: r + "/compare/{basehead}", needs: "contents:read", handle: compare},
 
 		{method: "GET", template: r + "/commits", needs: "contents:read", handle: listCommits},

@@ -30,6 +30,10 @@ func (g *GitHub) Validate(v Validator) {
 
 // ServeHTTP answers a request of the API.
 func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, archives) {
+		g.serveArchive(w, r)
+		return
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, bodyMax))
 	if err != nil {
 		return // whoever asked went away
