@@ -71,16 +71,21 @@ PY
 
 export MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" MAINSTAY_TEST_BUILD="$PWD/build"
 
-# try runs tests with a moto of their own and prints what they say of requests.
+# try runs tests with a moto of their own.
 try() {
-	echo "conformance: $*"
 	start
+	run "$@"
+	stop
+}
+
+# run runs tests and prints what they say of requests.
+run() {
+	echo "conformance: $*"
 	"$GO" test -tags "$TAGS" -count=1 -v "$@" >"$work/test.log" 2>&1 || {
 		cat "$work/test.log"
 		exit 1
 	}
-	grep -E '^--- |^ *--- (FAIL|SKIP)|requests of|examples of|deployments serve|per 100|^ok' "$work/test.log"
-	stop
+	grep -E '^--- |^ *--- (FAIL|SKIP)|requests of|examples of|kinds of events|requests that|deployments serve|per 100|^ok' "$work/test.log"
 }
 
 try -timeout 10m -run '^(TestWorldIsACloud|TestPort|TestConformance|TestAdapterOverIt)$' ./reconciler/sim ./reconciler/local ./reconciler/ec2/...
@@ -89,6 +94,6 @@ try -timeout 10m ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/a
 try -timeout 5m -run EC2 ./cmd/mainstay
 sh tools/github.sh
 export MAINSTAY_TEST_GITHUB="$PWD/build/github"
-try -timeout 5m ./webhooks/...
+run -timeout 5m ./webhooks/...
 # By itself: it starts some seventy programs, and is bounded in time.
 try -timeout 5m -run TestEC2 ./cmd/mainstay/e2e

@@ -56,17 +56,18 @@ func (g *GitHub) App(slug string, key *rsa.PublicKey, permissions map[string]str
 
 func (g *GitHub) appOf(issuer string) *App {
 	for _, a := range g.apps {
-		if issuer == strconv.FormatInt(a.ID, 10) || issuer == a.clientID() {
+		if issuer == strconv.FormatInt(a.ID, 10) || issuer == a.ClientID() {
 			return a
 		}
 	}
 	return nil
 }
 
-func (a *App) clientID() string { return "Iv1." + strconv.FormatInt(a.ID, 16) }
+// ClientID may be the issuer of its tokens too.
+func (a *App) ClientID() string { return "Iv1." + strconv.FormatInt(a.ID, 16) }
 
 func (a *App) json(g *GitHub) object {
-	return object{"id": a.ID, "slug": a.Slug, "node_id": node("A", a.ID), "client_id": a.clientID(), "owner": g.user(a.owner), "name": a.Slug,
+	return object{"id": a.ID, "slug": a.Slug, "node_id": node("A", a.ID), "owner": g.user(a.owner), "name": a.Slug,
 		"description": "", "external_url": g.URL, "html_url": g.URL + "/apps/" + a.Slug, "created_at": stamp(a.since), "updated_at": stamp(a.since),
 		"permissions": a.Permissions, "events": []string{"pull_request", "issue_comment", "push"}}
 }

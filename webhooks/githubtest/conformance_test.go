@@ -29,7 +29,17 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, d)
+	w.Hook(w.URL, "") // refused there, and looked at here
+	w.Hold()
 	life(t, w)
+	people(t, w)
+	told := map[string]bool{}
+	for _, one := range w.Deliveries() {
+		told[one.Event+" "+one.Action] = true
+		if err := d.Event(one.Event, one.Action, one.Body); err != nil {
+			t.Errorf("the event %s %s is not as GitHub describes it: %v\n%s", one.Event, one.Action, err, one.Body)
+		}
+	}
 	for _, route := range githubtest.Routes() {
 		if w.Requests()[route] == 0 {
 			t.Errorf("nobody asked %s", route)
@@ -38,6 +48,7 @@ func TestConformance(t *testing.T) {
 	r := newWorld(t, d)
 	refusals(t, r)
 	t.Logf("%d requests that GitHub refuses are answered as it describes", r.Count(""))
+	t.Logf("%d kinds of events are as GitHub describes them", len(told))
 	t.Logf("%d requests of %d routes are as GitHub describes them", w.Count(""), len(w.Requests()))
 }
 

@@ -119,7 +119,7 @@ func createDeployment(c *call) answer {
 		d.production = *in.Production
 	}
 	c.repo.deploys = append(c.repo.deploys, d)
-	c.g.tell(c.repo, d.by, "deployment", object{"action": "created", "deployment": d.json(c.repo)})
+	c.g.tell(c.repo, d.by, "deployment", object{"action": "created", "deployment": d.json(c.repo), "workflow": nil, "workflow_run": nil})
 	return made(d.json(c.repo))
 }
 
@@ -175,6 +175,7 @@ func createDeploymentStatus(c *call, d *deployment) answer {
 	s := &deploymentStatus{id: c.g.id(), state: in.State, description: in.Description, target: in.Log, log: in.Log, environment: in.Environment, url: in.URL,
 		by: c.who.actor(), app: c.who.app, made: c.g.now()}
 	d.statuses = append(d.statuses, s)
-	c.g.tell(c.repo, s.by, "deployment_status", object{"action": "created", "deployment_status": s.json(c.repo, d), "deployment": d.json(c.repo)})
+	c.g.tell(c.repo, s.by, "deployment_status", object{"action": "created", "deployment_status": s.json(c.repo, d), "deployment": d.json(c.repo), "check_run": nil,
+		"workflow": nil, "workflow_run": nil})
 	return made(s.json(c.repo, d))
 }

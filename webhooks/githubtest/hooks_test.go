@@ -59,6 +59,23 @@ func hooked(t *testing.T) (world, *hook) {
 func TestDeliveries(t *testing.T) {
 	t.Parallel()
 	w, h := hooked(t)
+	people(t, w)
+	if err := w.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	want := []string{"push", "push", "push", "pull_request.opened", "pull_request.ready_for_review", "push", "pull_request.synchronize", "pull_request.edited",
+		"issue_comment.created", "issue_comment.edited", "pull_request.edited", "pull_request.edited", "pull_request.closed", "pull_request.reopened", "push", "pull_request.closed"}
+	if !slices.Equal(h.events, want) {
+		t.Errorf("deliveries are\n%q, want\n%q", h.events, want)
+	}
+	equal(t, "refused", len(w.Refused()), 0)
+}
+
+// people do all that they can do to a pull request.
+func people(t *testing.T, w world) {
+	t.Helper()
 	w.repo.Commit("ann", "release", "Release", githubtest.Files{"VERSION": "1\n"})
 	pr := w.repo.Open(githubtest.Opening{By: "ann", Title: "Grow", Draft: true, Files: githubtest.Files{file: "size: large\n"}})
 	pr.Draft("ann", false)
@@ -72,17 +89,6 @@ func TestDeliveries(t *testing.T) {
 	if _, err := pr.Squash("ann"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Settle(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	want := []string{"push", "push", "push", "pull_request.opened", "pull_request.ready_for_review", "push", "pull_request.synchronize", "pull_request.edited",
-		"issue_comment.created", "issue_comment.edited", "pull_request.edited", "pull_request.edited", "pull_request.closed", "pull_request.reopened", "push", "pull_request.closed"}
-	if !slices.Equal(h.events, want) {
-		t.Errorf("deliveries are\n%q, want\n%q", h.events, want)
-	}
-	equal(t, "refused", len(w.Refused()), 0)
 }
 
 // TestDeliveriesByHand: repeated, reordered, dropped and late ones.

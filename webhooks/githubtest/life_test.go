@@ -129,6 +129,7 @@ func review(ctx context.Context, t *testing.T, w world, pr *githubtest.PullReque
 	if len(all) != 1 || all[0].Conclusion != "success" || len(all[0].Annotations) != 2 || all[0].App != "mainstay" {
 		t.Errorf("check runs are %+v", all)
 	}
+	w.repo.Rerequest("ann", run.GetID())
 	equal(t, "status of the run", done[*github.CheckRun](t)(w.bot.Checks.GetCheckRun(ctx, "acme", "fleet", run.GetID())).GetStatus(), "completed")
 	equal(t, "annotations", len(done[[]*github.CheckRunAnnotation](t)(w.bot.Checks.ListCheckRunAnnotations(ctx, "acme", "fleet", run.GetID(), nil))), 2)
 	runs := done[*github.ListCheckRunsResults](t)(w.bot.Checks.ListCheckRunsForRef(ctx, "acme", "fleet", "refs/pull/1/head", &github.ListCheckRunsOptions{CheckName: github.String("mainstay")}))

@@ -58,12 +58,6 @@ func (pr *PullRequest) detail(o object) {
 		added += f.added
 		deleted += f.deleted
 	}
-	comments := 0
-	for _, c := range r.comment {
-		if c.pull == pr.Number {
-			comments++
-		}
-	}
-	o["comments"], o["review_comments"], o["maintainer_can_modify"] = comments, 0, pr.headRepo != r
+	o["comments"], o["review_comments"], o["maintainer_can_modify"] = len(r.conversation(pr.Number)), 0, pr.headRepo != r
 	o["commits"], o["additions"], o["deletions"], o["changed_files"] = len(r.objects.between(pr.baseSHA, pr.headSHA)), added, deleted, len(files)
 }

@@ -23,7 +23,7 @@ func (r *Repository) json() object {
 		"ssh_url": r.html(".git"), "clone_url": r.html(".git"), "svn_url": r.html(""), "mirror_url": nil, "homepage": nil, "language": nil, "forks_count": 0,
 		"stargazers_count": 0, "watchers_count": 0, "size": 1, "default_branch": r.main, "open_issues_count": r.open(), "has_issues": true,
 		"has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false, "has_discussions": false, "archived": false, "disabled": false,
-		"visibility": "private", "pushed_at": stamp(r.pushed), "created_at": stamp(r.made), "updated_at": stamp(r.pushed), "open_issues": r.open(), "watchers": 0}
+		"visibility": "private", "topics": []string{}, "pushed_at": stamp(r.pushed), "created_at": stamp(r.made), "updated_at": stamp(r.pushed), "open_issues": r.open(), "watchers": 0}
 	for key, path := range urls {
 		o[key] = r.api(path)
 	}

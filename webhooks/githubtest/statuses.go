@@ -60,7 +60,8 @@ func createStatus(c *call) answer {
 	s := &status{id: c.g.id(), sha: c.params["sha"], by: by, made: c.g.now(), Status: Status{in.Context, in.State, in.Description, in.URL, by.Login}}
 	c.repo.states = append(c.repo.states, s)
 	c.g.tell(c.repo, by, "status", object{"id": s.id, "sha": s.sha, "name": c.repo.fullName(), "context": s.Context, "state": s.State,
-		"description": orNull(s.Description), "target_url": orNull(s.URL), "created_at": stamp(s.made), "updated_at": stamp(s.made)})
+		"description": orNull(s.Description), "target_url": orNull(s.URL), "created_at": stamp(s.made), "updated_at": stamp(s.made), "avatar_url": c.g.URL + "/avatars/" + by.Login,
+		"branches": []object{}, "commit": c.repo.commit(c.repo.objects.commits[s.sha])})
 	return made(s.full(c.repo))
 }
 

@@ -1,5 +1,5 @@
-// Package openapi judges requests to GitHub's REST API, and answers of it, by the
-// description that GitHub publishes.
+// Package openapi judges requests to GitHub's REST API, answers of it, and what it
+// sends to webhooks, by the description that GitHub publishes.
 //
 // It promises more than a schema asks for: a parameter or a property that GitHub does
 // not know is an error, as it is passed over in silence there, and so is an answer
@@ -153,4 +153,24 @@ func unknown(content openapi3.Content, body []byte) error {
 		return err
 	}
 	return stray(openapi3.SchemaRefs{kind.Schema}, v, "")
+}
+
+// Event judges the payload of a delivery. An action is empty where an event has none.
+func (d *Description) Event(event, action string, body []byte) error {
+	name := "webhook-" + strings.ReplaceAll(event, "_", "-")
+	if action != "" {
+		name += "-" + strings.ReplaceAll(action, "_", "-")
+	}
+	schema := d.doc.Components.Schemas[name]
+	if schema == nil {
+		return fmt.Errorf("GitHub describes no %s", name)
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		return err
+	}
+	if err := schema.Value.VisitJSON(v, openapi3.SetSchemaErrorMessageCustomizer(brief), openapi3.MultiErrors()); err != nil {
+		return err
+	}
+	return stray(openapi3.SchemaRefs{schema}, v, "")
 }
