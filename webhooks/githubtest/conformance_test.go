@@ -28,6 +28,16 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("life", func(t *testing.T) { conforms(t, d) })
+	t.Run("refusals", func(t *testing.T) {
+		w := newWorld(t, d)
+		refusals(t, w)
+		t.Logf("%d requests that GitHub refuses are answered as it describes", w.Count(""))
+	})
+	t.Run("tells", func(t *testing.T) { tells(t, d) })
+}
+
+func conforms(t *testing.T, d *openapi.Description) {
 	w := newWorld(t, d)
 	w.Hook(w.URL, "") // refused there, and looked at here
 	w.Hold()
@@ -45,20 +55,12 @@ func TestConformance(t *testing.T) {
 			t.Errorf("nobody asked %s", route)
 		}
 	}
-	r := newWorld(t, d)
-	refusals(t, r)
-	t.Logf("%d requests that GitHub refuses are answered as it describes", r.Count(""))
 	t.Logf("%d kinds of events are as GitHub describes them", len(told))
 	t.Logf("%d requests of %d routes are as GitHub describes them", w.Count(""), len(w.Requests()))
 }
 
-// TestConformanceTells: the validator finds what is wrong, or it would be worth nothing.
-func TestConformanceTells(t *testing.T) {
-	t.Parallel()
-	d, err := openapi.Load(published(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+// tells: the validator finds what is wrong, or it would be worth nothing.
+func tells(t *testing.T, d *openapi.Description) {
 	const comments = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
 	params := map[string]string{"owner": "acme", "repo": "fleet", "issue_number": "1"}
 	for name, c := range map[string]struct{ method, template, query, body, want string }{
@@ -87,6 +89,9 @@ func TestConformanceTells(t *testing.T) {
 		if err := d.Answer(r, "GET", comments, params, http.StatusOK, header, []byte(body)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the answer %s: %v", body, err)
 		}
+	}
+	if err := d.Event("pull_request", "opened", []byte(`{"action":"opened"}`)); err == nil || !strings.Contains(err.Error(), "number") {
+		t.Errorf("an event without anything: %v", err)
 	}
 	if err := d.Answer(r, "GET", comments, params, http.StatusTeapot, header, []byte("{}")); err == nil {
 		t.Error("an answer with 418 is taken for GitHub's")

@@ -28,6 +28,8 @@ type GitHub struct {
 	limits    limits
 	requests  map[string]int
 	unchanged int // answers 304
+	asking    int // requests that are not answered yet
+	peak      int
 	fault     func(Request) *Fault
 	validator Validator
 	tarballs  map[string]func() []byte // by the token in their address
@@ -123,4 +125,12 @@ func (g *GitHub) Unchanged() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.unchanged
+}
+
+// Peak is the most requests that there were at one time, with those whose answer is
+// just being written. GitHub allows 100.
+func (g *GitHub) Peak() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.peak
 }

@@ -46,6 +46,7 @@ func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{g: g, r: r, route: rt, params: params, query: r.URL.Query(), body: body, header: w.Header()}
 	fault, v := g.arrived(c)
+	defer g.left()
 	if v != nil {
 		if err := v.Request(r, rt.method, rt.template, params, body); err != nil {
 			g.t.Errorf("githubtest: the request %s %s is not as GitHub describes it: %v", r.Method, r.URL, err)
@@ -74,6 +75,8 @@ func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *GitHub) arrived(c *call) (Fault, Validator) {
 	g.mu.Lock()
 	g.requests[c.route.String()]++
+	g.asking++
+	g.peak = max(g.peak, g.asking)
 	ask, v := g.fault, g.validator
 	g.mu.Unlock()
 	if ask == nil {
@@ -83,6 +86,12 @@ func (g *GitHub) arrived(c *call) (Fault, Validator) {
 		return *f, v
 	}
 	return Fault{}, v
+}
+
+func (g *GitHub) left() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.asking--
 }
 
 // do is all that happens under the lock: nothing is seen by halves.
