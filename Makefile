@@ -52,7 +52,7 @@ $(PEBBLE): tools/pebble/go.mod tools/pebble/go.sum
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
 
-conformance: build $(PEBBLE) ## run the cloud on EC2 and a whole fleet there against moto, certificates against pebble (needs python3; installs moto into build/venv)
+conformance: build $(PEBBLE) ## run the cloud on EC2 and a whole fleet there against moto, certificates against pebble, webhooks against GitHub's description (needs python3 and npm; installs into build/)
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/conformance.sh
 
 check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulnerabilities

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs what stands behind the ports against what stands in for AWS and for a public
 # authority: the suite that every cloud passes, names, secrets and metrics against
-# moto, the certificates against pebble, and a whole fleet on EC2 with a real agent
-# and a real database for each of moto's instances. moto is installed into build/venv;
+# moto, the certificates against pebble, a whole fleet on EC2 with a real agent
+# and a real database for each of moto's instances, and what goes to GitHub against
+# the description that it publishes. moto is installed into build/venv;
 # each part gets one of its own, as it slows down with what it holds.
 set -eu
 cd "$(dirname "$0")/.."
@@ -70,21 +71,29 @@ PY
 
 export MAINSTAY_TEST_PEBBLE="$PWD/build/pebble" MAINSTAY_TEST_BUILD="$PWD/build"
 
-# try runs tests with a moto of their own and prints what they say of requests.
+# try runs tests with a moto of their own.
 try() {
-	echo "conformance: $*"
 	start
+	run "$@"
+	stop
+}
+
+# run runs tests and prints what they say of requests.
+run() {
+	echo "conformance: $*"
 	"$GO" test -tags "$TAGS" -count=1 -v "$@" >"$work/test.log" 2>&1 || {
 		cat "$work/test.log"
 		exit 1
 	}
-	grep -E '^--- |^ *--- (FAIL|SKIP)|requests of|deployments serve|per 100|^ok' "$work/test.log"
-	stop
+	grep -E '^--- |^ *--- (FAIL|SKIP)|requests of|examples of|kinds of events|requests that|deployments serve|per 100|^ok' "$work/test.log"
 }
 
 try -timeout 10m -run '^(TestWorldIsACloud|TestPort|TestConformance|TestAdapterOverIt)$' ./reconciler/sim ./reconciler/local ./reconciler/ec2/...
 try -timeout 10m -skip "^TestConformance$" ./reconciler/ec2 ./reconciler/mototest/...
 try -timeout 10m ./reconciler/route53 ./reconciler/secretsmanager ./reconciler/acme ./agent/cloudwatch
 try -timeout 5m -run EC2 ./cmd/mainstay
+sh tools/github.sh
+export MAINSTAY_TEST_GITHUB="$PWD/build/github"
+run -timeout 5m ./webhooks/...
 # By itself: it starts some seventy programs, and is bounded in time.
 try -timeout 5m -run TestEC2 ./cmd/mainstay/e2e
