@@ -76,6 +76,7 @@ var rules = []rule{
 		reason: "reconciler/attest alone reads signatures, with all the checks that the library leaves out"},
 	{of: "reconciler/acme", not: []string{"github.com/go-acme/lego/v4/challenge/dns01", "github.com/miekg/dns"}, deep: true,
 		reason: "records are made in the fleet's own domain, and no name server of others is asked"},
+	{of: "...", except: []string{"webhooks/github"}, not: []string{"github.com/google/go-github/..."}, reason: "webhooks/github alone knows GitHub's API"},
 	{of: "specs", not: []string{module + "/..."}, reason: "everything rests on specs, and specs on nothing"},
 	{of: "specs/repo", not: []string{module + "/reconciler/...", module + "/cmd/...", module + "/agent/..."}, reason: "the repository knows no loop"},
 	{of: "reconciler", not: []string{module + "/reconciler/local", module + "/reconciler/agentclient", module + "/reconciler/attest/...", module + "/reconciler/repostore",
