@@ -60,10 +60,10 @@ func route(req *http.Request, api *url.URL) string {
 			parts = append(parts[:i], name) // it may have slashes
 		case i > 0 && ok:
 			parts[i] = name
-		case numberPattern.MatchString(parts[i]):
-			parts[i] = "{n}"
 		case shaPattern.MatchString(parts[i]):
 			parts[i] = "{sha}"
+		case numberPattern.MatchString(parts[i]):
+			parts[i] = "{n}"
 		}
 	}
 	return req.Method + " /" + strings.Join(parts, "/")
