@@ -48,10 +48,13 @@ func first(s string, characters int) string {
 	return s
 }
 
-// wholeLines leaves out the last line, unless that is most of the text.
+// wholeLines leaves out the last line, or the last word, unless that is most of the
+// text.
 func wholeLines(s string) string {
-	if i := strings.LastIndexByte(s, '\n'); i > len(s)/2 {
-		return s[:i]
+	for _, end := range []string{"\n", " "} {
+		if i := strings.LastIndex(s, end); i > len(s)/2 {
+			return s[:i]
+		}
 	}
 	return s
 }

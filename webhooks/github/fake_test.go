@@ -102,7 +102,9 @@ func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func secretOf(s string) Secret { return func(context.Context) ([]byte, error) { return []byte(s), nil } }
+func secretOf(s string) Secret {
+	return func(context.Context) ([]byte, error) { return []byte(s), nil }
+}
 
 // fast is a pace at which tests need not wait.
 var fast = Pace{AtOnce: 100, PointsPerMinute: 6e7, PointsBurst: 1e6, WritesPerSecond: 1e6, WritesBurst: 1e6, PostsPerHour: 3.6e9, PostsBurst: 1e6}
