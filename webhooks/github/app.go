@@ -149,7 +149,7 @@ func (a *app) token(ctx context.Context, id int64) (string, error) {
 		return t.header, nil
 	}
 	// A token too many ends by itself, so the call may be repeated.
-	made, _, err := a.client.Apps.CreateInstallationToken(repeatable(asApp(ctx)), id, nil)
+	made, _, err := a.client.Apps.CreateInstallationToken(repeatable(asApp(ctx)), id, &sdk.InstallationTokenOptions{})
 	if err != nil {
 		return "", err
 	}

@@ -74,7 +74,10 @@ func appFake(t *testing.T) (*fake, Options, *string) {
 	f.json("GET /app", asApp(func(*http.Request) (int, any) { return 200, obj{"id": 12345, "slug": "mainstay"} }))
 	f.json("GET /repos/acme/{repo}/installation", asApp(func(*http.Request) (int, any) { return 200, obj{"id": 99} }))
 	f.json("GET /repos/suspended/{repo}/installation", asApp(func(*http.Request) (int, any) { return 200, obj{"id": 98, "suspended_at": time.Now()} }))
-	f.json("POST /app/installations/99/access_tokens", asApp(func(*http.Request) (int, any) {
+	f.json("POST /app/installations/99/access_tokens", asApp(func(r *http.Request) (int, any) {
+		if decode(r) == nil {
+			return 400, obj{"message": "Body should be a JSON object"}
+		}
 		*current = fmt.Sprintf("token-%d", f.id())
 		return 201, obj{"token": *current, "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
 	}))
@@ -124,6 +127,37 @@ func TestAppTokens(t *testing.T) {
 		head(repo)
 		if n := f.count(token); n != 3 {
 			t.Errorf("%d tokens were made after one was revoked", n)
+		}
+	})
+}
+
+// TestInstalledAnew: the App was taken off and installed again, under another number.
+func TestInstalledAnew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, secret := testKey(t)
+		f, id := newFake(), 1
+		f.json("GET /repos/acme/fleet/installation", func(*http.Request) (int, any) { return 200, obj{"id": id} })
+		f.json("POST /app/installations/{id}/access_tokens", func(r *http.Request) (int, any) {
+			if r.PathValue("id") != fmt.Sprint(id) {
+				return 404, obj{"message": "Not Found"}
+			}
+			return 201, obj{"token": fmt.Sprintf("of-%d", id), "expires_at": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
+		})
+		f.json("GET /repos/acme/fleet/git/ref/heads/main", func(r *http.Request) (int, any) {
+			if r.Header.Get("Authorization") != fmt.Sprintf("Bearer of-%d", id) {
+				return 401, obj{"message": "Bad credentials"}
+			}
+			return 200, json.RawMessage(refBody)
+		})
+		gh := clientOf(t, Options{BaseURL: "https://github.example.com", App: "1", PrivateKey: secret, Pace: fast, Transport: f})
+		for _, id = range []int{1, 2, 3} {
+			if _, err := gh.Head(t.Context(), repo, "main"); err != nil {
+				t.Fatal(err)
+			}
+			if id == 2 {
+				time.Sleep(2 * time.Hour) // the token is over when it is installed anew
+			}
 		}
 	})
 }

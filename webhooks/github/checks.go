@@ -66,16 +66,17 @@ func (c *Client) checkRun(ctx context.Context, r webhooks.Repository, run webhoo
 	if err != nil {
 		return nil, err
 	}
-	var oldest *sdk.CheckRun
+	// Should there be two, since GitHub did not show one at once, the newest counts.
+	var newest *sdk.CheckRun
 	for _, each := range found.CheckRuns {
 		if each.GetName() != run.Name || each.GetHeadSHA() != run.HeadSHA || each.App != nil && each.App.GetID() != id {
 			continue
 		}
-		if oldest == nil || each.GetID() < oldest.GetID() {
-			oldest = each
+		if newest == nil || each.GetID() > newest.GetID() {
+			newest = each
 		}
 	}
-	return oldest, nil
+	return newest, nil
 }
 
 // isWritten says that a run is there and whole, as made from the same.

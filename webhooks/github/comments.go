@@ -64,7 +64,8 @@ func (c *Client) comment(ctx context.Context, r webhooks.Repository, number int,
 	})
 }
 
-// ours are our comments with a mark, the oldest first.
+// ours are our comments that begin with a mark, as we write it, the oldest first. Who
+// owns a personal token may also quote one.
 func (c *Client) ours(ctx context.Context, r webhooks.Repository, number int, mark string) ([]*sdk.IssueComment, error) {
 	self, err := c.self(ctx)
 	if err != nil {
@@ -76,7 +77,7 @@ func (c *Client) ours(ctx context.Context, r webhooks.Repository, number int, ma
 	}
 	var ours []*sdk.IssueComment
 	for _, each := range all {
-		if strings.EqualFold(each.GetUser().GetLogin(), self) && strings.Contains(each.GetBody(), mark) {
+		if strings.EqualFold(each.GetUser().GetLogin(), self) && strings.HasPrefix(strings.TrimSpace(each.GetBody()), mark) {
 			ours = append(ours, each)
 		}
 	}

@@ -98,6 +98,10 @@ func TestPutComment(t *testing.T) {
 				t.Fatalf("somebody's comment became %q", body)
 			}
 		}
+		// Who owns the token quotes ours.
+		quote := f.say(all, "mainstay-user", "> <!-- mainstay:plan -->\nI agree")
+		put("second")
+		*all = slices.DeleteFunc(*all, func(c obj) bool { return c["id"] == quote["id"] && c["body"] == quote["body"] })
 		// Two processes were at it at once.
 		f.say(all, "mainstay-user", "<!-- mainstay:plan -->\nanother")
 		put("third")

@@ -76,10 +76,20 @@ func (c *Client) entries(ctx context.Context, r webhooks.Repository, sha, dir st
 	if err != nil {
 		return from, nil, err
 	}
-	if whole.GetTruncated() || len(whole.Entries) > maxFiles {
+	if whole.GetTruncated() || countFiles(whole) > maxFiles {
 		return from, nil, unfit("there are more than %d files in %q; Mainstay takes at most so many", maxFiles, dir)
 	}
 	return from, placed(whole, dir), nil
+}
+
+func countFiles(t *sdk.Tree) int {
+	n := 0
+	for _, e := range t.Entries {
+		if e.GetType() != "tree" {
+			n++
+		}
+	}
+	return n
 }
 
 // descend finds the tree of a directory; empty: there is none. Each level is read

@@ -83,6 +83,9 @@ func New(opts Options) (*Client, error) {
 	return c, nil
 }
 
+// Close lets go of connections that are kept for further calls. Nothing else is held.
+func (c *Client) Close() { c.api.Client().CloseIdleConnections() }
+
 // apiURL is where the API is. Credentials go to no server without TLS but one on this
 // machine.
 func apiURL(base string) (*url.URL, error) {

@@ -74,6 +74,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return got.response(req), nil
 }
 
+// CloseIdleConnections is called by http.Client's method of the same name.
+func (t *transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // persist tries until there is an answer to be given to the one who asked.
 func (t *transport) persist(req *http.Request, a ask, key string) (*answer, error) {
 	pause := backoff.NewExponentialBackOff(backoff.WithInitialInterval(time.Second), backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0))
@@ -85,6 +92,7 @@ func (t *transport) persist(req *http.Request, a ask, key string) (*answer, erro
 			if throttled++; throttled == throttledAttempts {
 				return nil, &Error{Kind: Throttled, Until: time.Now().Add(aMinute), Err: fmt.Errorf("%w, %d times", errThrottled, throttled)}
 			}
+			t.log.Warn("GitHub refuses to be asked more for now; calls wait", "route", route(req, t.api), "times", throttled)
 			continue // the limiter knows how long
 		case err == nil && got.status == http.StatusUnauthorized && !renewed && t.auth.refused(a, header):
 			renewed = true

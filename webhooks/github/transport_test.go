@@ -313,6 +313,7 @@ func TestRealServer(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	gh := clientOf(t, Options{BaseURL: s.URL, Token: secretOf("secret-token"), Pace: fast})
+	t.Cleanup(gh.Close)
 	if at, err := gh.Head(t.Context(), repo, "main"); err != nil || at != sha(0xaa) {
 		t.Errorf("%s, %v", at, err)
 	}
