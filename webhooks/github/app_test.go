@@ -194,7 +194,7 @@ func TestAppErrors(t *testing.T) {
 				opts.PrivateKey = c.key
 			}
 			_, err := clientOf(t, opts).Head(t.Context(), c.repo, "main")
-			if KindOf(err) != c.kind || !strings.Contains(fmt.Sprint(err), c.says) || strings.Contains(fmt.Sprint(err), "material") {
+			if KindOf(err) != c.kind || !strings.HasPrefix(fmt.Sprint(err), "find where the branch main of "+c.repo.String()+" is: get credentials for GitHub: ") || !strings.Contains(fmt.Sprint(err), c.says) || strings.Contains(fmt.Sprint(err), "material") {
 				t.Errorf("%v", err)
 			}
 			if len(f.calls) != c.calls {

@@ -86,7 +86,8 @@ func unfit(format string, args ...any) error {
 	return &Error{Kind: Unfit, Err: fmt.Errorf(format, args...)}
 }
 
-// explain turns an error of a call into one of a kind. Nil stays nil.
+// explain turns an error of a call into one of a kind, and says what it was part of.
+// Nil stays nil.
 func explain(ctx context.Context, err error, doing string) error {
 	if err == nil {
 		return nil
@@ -94,8 +95,11 @@ func explain(ctx context.Context, err error, doing string) error {
 	var ours *Error
 	if errors.As(err, &ours) {
 		e := *ours
-		if e.Doing == "" {
+		switch {
+		case e.Doing == "":
 			e.Doing = doing
+		case !strings.HasPrefix(e.Doing, doing):
+			e.Doing = doing + ": " + e.Doing
 		}
 		return &e
 	}
@@ -117,7 +121,7 @@ func explainResponse(r *sdk.ErrorResponse, doing string) error {
 	case status == http.StatusUnauthorized:
 		e.Kind, e.Advice = Denied, "GitHub does not take the credentials: see whether the key or token was revoked, and whether this machine's clock is right"
 	case status == http.StatusForbidden:
-		e.Kind, e.Permission = Denied, missing(r.Response.Header)
+		e.Kind, e.Permission = Denied, missing(r.Response, r.Message)
 	case status == http.StatusGone, status == http.StatusUnavailableForLegalReasons:
 		e.Kind = Gone
 	case status >= 500:
@@ -142,19 +146,6 @@ func said(r *sdk.ErrorResponse) string {
 		}
 	}
 	return s
-}
-
-// missing is the permission that GitHub says a call needs. Apps and fine-grained
-// tokens are told permissions, classic tokens scopes.
-func missing(h http.Header) string {
-	if p := h.Get("X-Accepted-GitHub-Permissions"); p != "" {
-		p = strings.NewReplacer("=", ": ", "; ", " or ", ";", " or ", ",", " and ").Replace(p)
-		return strings.Join(strings.Fields(p), " ")
-	}
-	if p := h.Get("X-Accepted-OAuth-Scopes"); p != "" {
-		return "(scope) " + p
-	}
-	return ""
 }
 
 // statusOf is the HTTP status that a call failed with; 0: there was none.

@@ -213,6 +213,7 @@ func TestErrors(t *testing.T) {
 		{"not installed so", 403, `{"message":"Resource not accessible by integration"}`, []string{"X-Accepted-GitHub-Permissions", "contents=read,metadata=read; administration=read"}, Denied, false,
 			"give it the permission contents: read and metadata: read or administration: read"},
 		{"a classic token", 403, `{"message":"Must have admin rights"}`, []string{"X-Accepted-OAuth-Scopes", "repo"}, Denied, false, "give it the permission (scope) repo"},
+		{"by an old server", 403, `{"message":"Resource not accessible by integration"}`, nil, Denied, false, "give it the permission contents: read"},
 		{"permissions not told", 403, `{"message":"no"}`, nil, Denied, false, "compare the permissions"},
 		{"bad token", 401, `{"message":"Bad credentials"}`, nil, Denied, false, "clock"},
 		{"wrong", 422, `{"message":"Validation Failed","errors":[{"resource":"Ref","field":"sha","code":"invalid"},{"message":"not like this"}]}`, nil, Refused, false,
@@ -232,6 +233,31 @@ func TestErrors(t *testing.T) {
 				t.Errorf("it says %q", text)
 			}
 		})
+	}
+}
+
+// TestPermissions: each route's, where GitHub does not say it.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	for call, want := range map[string]string{
+		"GET pulls/7":                             "pull_requests: read",
+		"POST pulls":                              "pull_requests: write",
+		"POST issues/7/comments":                  "pull_requests: write",
+		"GET git/trees/" + sha(1):                 "contents: read",
+		"PATCH git/refs/heads/pulls":              "contents: write",
+		"GET compare/a...b":                       "contents: read",
+		"GET commits/" + sha(1) + "/check-runs":   "checks: read",
+		"PATCH check-runs/7":                      "checks: write",
+		"POST statuses/" + sha(1):                 "statuses: write",
+		"POST deployments/7/statuses":             "deployments: write",
+		"GET collaborators/someone/permission":    "metadata: read",
+		"GET collaborators/check-runs/permission": "metadata: read",
+		"GET somewhere/else":                      "",
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		if got := permissionOf(httptest.NewRequest(method, "https://github.example.com/api/v3/repos/git/pulls/"+path, nil)); got != want {
+			t.Errorf("%s needs %q, want %q", call, got, want)
+		}
 	}
 }
 
