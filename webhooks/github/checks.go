@@ -56,12 +56,12 @@ func (c *Client) putCheckRun(ctx context.Context, r webhooks.Repository, run web
 // it, and another's of the same name is left alone: GitHub shows us which are ours by
 // the id of the App that made them.
 func (c *Client) checkRun(ctx context.Context, r webhooks.Repository, run webhooks.CheckRun) (*sdk.CheckRun, error) {
-	id, err := c.appID(ctx)
+	self, err := c.self(ctx)
 	if err != nil {
 		return nil, err
 	}
 	found, _, err := c.api.Checks.ListCheckRunsForRef(ctx, r.Owner, r.Name, run.HeadSHA, &sdk.ListCheckRunsOptions{
-		CheckName: &run.Name, Filter: sdk.String("all"), AppID: &id, ListOptions: sdk.ListOptions{PerPage: perPage},
+		CheckName: &run.Name, Filter: sdk.String("all"), AppID: &self.app, ListOptions: sdk.ListOptions{PerPage: perPage},
 	})
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (c *Client) checkRun(ctx context.Context, r webhooks.Repository, run webhoo
 	// Should there be two, since GitHub did not show one at once, the newest counts.
 	var newest *sdk.CheckRun
 	for _, each := range found.CheckRuns {
-		if each.GetName() != run.Name || each.GetHeadSHA() != run.HeadSHA || each.App != nil && each.App.GetID() != id {
+		if each.GetName() != run.Name || each.GetHeadSHA() != run.HeadSHA || each.App != nil && each.App.GetID() != self.app {
 			continue
 		}
 		if newest == nil || each.GetID() > newest.GetID() {
@@ -111,14 +111,6 @@ func (c *Client) writeCheckRun(ctx context.Context, r webhooks.Repository, run w
 		return nil, &Error{Kind: Unreachable, Err: fmt.Errorf("the check run %d is not there any more: %w", there.GetID(), err)}
 	}
 	return changed, err
-}
-
-// appID is the number of the App, which GitHub wants where the id may be a client id.
-func (c *Client) appID(ctx context.Context) (int64, error) {
-	c.me.mu.Lock()
-	defer c.me.mu.Unlock()
-	err := c.me.ask(ctx, c)
-	return c.me.app, err
 }
 
 func optional(s string) *string {

@@ -77,7 +77,7 @@ func (c *Client) ours(ctx context.Context, r webhooks.Repository, number int, ma
 	}
 	var ours []*sdk.IssueComment
 	for _, each := range all {
-		if strings.EqualFold(each.GetUser().GetLogin(), self) && strings.HasPrefix(strings.TrimSpace(each.GetBody()), mark) {
+		if strings.EqualFold(each.GetUser().GetLogin(), self.login) && strings.HasPrefix(strings.TrimSpace(each.GetBody()), mark) {
 			ours = append(ours, each)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"sync"
 	"time"
 
 	sdk "github.com/google/go-github/v60/github"
@@ -73,38 +72,36 @@ func (c *Client) named(ctx context.Context, u *sdk.User) webhooks.Person {
 	return c.person(full)
 }
 
-// me is who we are on GitHub, once known.
+// me is who we are on GitHub. It does not change.
 type me struct {
-	mu    sync.Mutex
-	login string
-	app   int64
+	login string // that our comments have
+	app   int64  // number of the App; 0: we have a personal token
 }
 
-// self is the login that our comments have.
-func (c *Client) self(ctx context.Context) (string, error) {
-	c.me.mu.Lock()
-	defer c.me.mu.Unlock()
-	err := c.me.ask(ctx, c)
-	return c.me.login, err
+// self asks GitHub once who we are.
+func (c *Client) self(ctx context.Context) (me, error) {
+	end, err := c.turns.take(ctx, "self")
+	if err != nil {
+		return me{}, err
+	}
+	defer end()
+	if c.known == (me{}) {
+		c.known, err = c.whoAmI(ctx)
+	}
+	return c.known, err
 }
 
-// ask asks GitHub once. It is called with the lock held.
-func (m *me) ask(ctx context.Context, c *Client) error {
-	switch {
-	case m.login != "":
-		return nil
-	case c.app:
+func (c *Client) whoAmI(ctx context.Context) (me, error) {
+	if c.app {
 		a, _, err := c.api.Apps.Get(asApp(ctx), "")
 		if err != nil {
-			return explain(ctx, err, "ask GitHub which App we are")
+			return me{}, explain(ctx, err, "ask GitHub which App we are")
 		}
-		m.login, m.app = a.GetSlug()+"[bot]", a.GetID()
-	default:
-		u, _, err := c.api.Users.Get(ctx, "")
-		if err != nil {
-			return explain(ctx, err, "ask GitHub whose token ours is")
-		}
-		m.login = u.GetLogin()
+		return me{login: a.GetSlug() + "[bot]", app: a.GetID()}, nil
 	}
-	return nil
+	u, _, err := c.api.Users.Get(ctx, "")
+	if err != nil {
+		return me{}, explain(ctx, err, "ask GitHub whose token ours is")
+	}
+	return me{login: u.GetLogin()}, nil
 }
