@@ -43,7 +43,7 @@ type Client struct {
 	host  string // of noreply addresses
 	log   *slog.Logger
 	turns turns // what is looked for and then made
-	known me // held by the turn of self
+	known me    // held by the turn of self
 }
 
 var _ webhooks.GitHub = (*Client)(nil)
