@@ -80,6 +80,7 @@ var rules = []rule{
 	{of: "...", except: []string{"webhooks/githubtest/openapi"}, not: []string{"github.com/getkin/..."},
 		reason: "GitHub's description is read by tests alone"},
 	{of: "...", not: []string{module + "/webhooks/githubtest/..."}, reason: "the GitHub for tests is for tests alone"},
+	{of: "...", except: []string{"webhooks/github"}, not: []string{"github.com/google/go-github/..."}, reason: "webhooks/github alone knows GitHub's API"},
 	{of: "specs", not: []string{module + "/..."}, reason: "everything rests on specs, and specs on nothing"},
 	{of: "specs/repo", not: []string{module + "/reconciler/...", module + "/cmd/...", module + "/agent/..."}, reason: "the repository knows no loop"},
 	{of: "reconciler", not: []string{module + "/reconciler/local", module + "/reconciler/agentclient", module + "/reconciler/attest/...", module + "/reconciler/repostore",
