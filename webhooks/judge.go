@@ -1,0 +1,137 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mainstaydb/mainstay/specs"
+	"github.com/mainstaydb/mainstay/webhooks/markdown"
+)
+
+// judge has an open pull request judged as it is now, and writes the result.
+func (v *visit) judge(ctx context.Context) error {
+	heads, err := v.cfg.Fleet.Heads(ctx) // before: what moves meanwhile is judged again
+	if err != nil {
+		return fmt.Errorf("cannot read where the fleet is: %w", err)
+	}
+	s := v.subject()
+	if v.note.Check == "" {
+		run := judging(v.pr, s.details)
+		if err := v.cfg.GitHub.PutCheckRun(ctx, v.cfg.Repository, run); err != nil {
+			return fmt.Errorf("cannot begin the check run of pull request %d: %w", v.pr.Number, err)
+		}
+		v.note.Check = run.ExternalID
+		if err := v.save(); err != nil {
+			return err
+		}
+	}
+	result, err := v.verdict(ctx, s)
+	if err != nil {
+		return err
+	}
+	v.note.Heads = heads
+	if v.wants("check") { // who asks may have deleted what was written
+		v.note.Check, v.note.Comment = judgingID, ""
+	}
+	return v.publish(ctx, result)
+}
+
+// verdict is what is to be written about the pull request.
+func (v *visit) verdict(ctx context.Context, s subject) (report, error) {
+	if refused, err := v.refuseFork(ctx); err != nil {
+		return report{}, err
+	} else if len(refused) > 0 {
+		v.log.Warn("a pull request from a fork changes what is run and is refused")
+		v.told = "it is refused"
+		return v.refusal(ctx, s, refused)
+	}
+	p, err := v.proposal(ctx)
+	if err != nil {
+		return report{}, err
+	}
+	if sameFiles(p.Base, p.Files) {
+		v.told = "it changes nothing of the desired state"
+		r := simple(s, success, "nothing changes", "No file below `"+token(v.cfg.Dir)+"` is changed: the fleet stays as it is.")
+		if v.note.Comment == "" {
+			r.comment = "" // most pull requests of a mixed repository are none of our business
+		}
+		return r, v.withdraw(ctx, Person{})
+	}
+	return v.propose(ctx, s, p)
+}
+
+func (v *visit) propose(ctx context.Context, s subject, p Proposal) (report, error) {
+	if !v.note.Proposed { // noted before, so that it is closed whatever happens
+		v.note.Proposed = true
+		if err := v.save(); err != nil {
+			return report{}, err
+		}
+	}
+	review, err := v.cfg.Fleet.Propose(ctx, p)
+	if err == nil && len(review.Conflicts) > 0 {
+		review, err = v.proposeAnew(ctx, p, review)
+	}
+	if errors.Is(err, ErrRefused) {
+		v.told = "it is refused"
+		return v.refusal(ctx, s, []Finding{{Finding: specs.Finding{Check: "fleet", Severity: specs.Error, Message: err.Error()}}})
+	}
+	if err != nil {
+		return report{}, fmt.Errorf("cannot judge pull request %d: %w", v.pr.Number, err)
+	}
+	v.review, v.note.PlanHash = &review, review.PlanHash
+	s.review = review
+	return reportOf(s), nil
+}
+
+// proposeAnew looks whether a conflict is one: with what was merged meanwhile, and
+// which this one was built on, there is more in common now.
+func (v *visit) proposeAnew(ctx context.Context, p Proposal, r Review) (Review, error) {
+	before := v.note.MergeBase
+	v.note.MergeBase = ""
+	base, err := v.mergeBase(ctx)
+	if err != nil || base == before {
+		return r, err
+	}
+	if p.Base, err = v.filesAt(ctx, base, v.cfg.Dir); err != nil {
+		return r, err
+	}
+	return v.cfg.Fleet.Propose(ctx, p)
+}
+
+// refusal is the report of a pull request that nothing is done with.
+func (v *visit) refusal(ctx context.Context, s subject, findings []Finding) (report, error) {
+	r := simple(s, failure, "refused", "Nothing was changed anywhere.", findingSection(findings))
+	r.check.Annotations = annotations(Review{Findings: findings})
+	return sealed(r), v.withdraw(ctx, Person{})
+}
+
+// workflows is where GitHub keeps what it runs of a repository.
+const workflows = ".github"
+
+// refuseFork finds what a fork may not suggest together with a change of the fleet:
+// other programs to be run with our rights. We run nothing of it either way; who
+// merges it might overlook it.
+func (v *visit) refuseFork(ctx context.Context) ([]Finding, error) {
+	if !v.pr.Fork {
+		return nil, nil
+	}
+	base, err := v.mergeBase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	before, err := v.filesAt(ctx, base, workflows)
+	if err != nil {
+		return nil, err
+	}
+	after, err := v.filesAt(ctx, v.pr.HeadSHA, workflows)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, path := range changedPaths(before, after) {
+		found = append(found, Finding{Path: path, Line: 1, Finding: specs.Finding{Check: "fork-workflow", Severity: specs.Error,
+			Message: "a pull request from a fork changes what GitHub runs", Advice: "leave " + markdown.Plain(workflows, longestTitle) + " out of it, or push the branch to the repository itself"}})
+	}
+	return found, nil
+}
