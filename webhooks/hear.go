@@ -30,6 +30,7 @@ const overlap = time.Minute
 // hear reads the comments that are new and does what has to be done before judging.
 // A comment counts when it is first read: what an edit makes of it does not.
 func (v *visit) hear(ctx context.Context) error {
+	v.heard = v.note.Comments
 	if !v.note.UpdatedAt.IsZero() && v.note.UpdatedAt.Equal(v.pr.UpdatedAt) {
 		return nil // a comment would have changed the time
 	}
@@ -51,7 +52,7 @@ func (v *visit) hear(ctx context.Context) error {
 			}
 		}
 	}
-	v.note.Comments = v.note.Comments.with(comments)
+	v.heard = v.note.Comments.with(comments) // and is noted when all are answered
 	return nil
 }
 

@@ -16,6 +16,7 @@ type visit struct {
 	pr     PullRequest
 	note   note
 	asked  []request // by comments
+	heard  heard     // with the comments of this visit
 	review *Review   // of this visit; nil: it was not judged
 	told   string    // why it was not judged, for who asks
 }
@@ -98,7 +99,7 @@ func (v *visit) end(started time.Time) error {
 	if started.Sub(v.pr.UpdatedAt) < settled {
 		v.note.UpdatedAt = time.Time{}
 	}
-	v.note.State = stateOf(v.pr)
+	v.note.State, v.note.Comments = stateOf(v.pr), v.heard
 	return v.save()
 }
 
