@@ -76,6 +76,7 @@ type fakeGitHub struct {
 	writers  []string
 	nextID   int64
 	calls    map[string]int
+	unfit    string   // sha of a commit that is not taken
 	commits  []string // messages
 }
 
@@ -130,6 +131,9 @@ func (g *fakeGitHub) ClosedSince(_ context.Context, _ webhooks.Repository, base 
 func (g *fakeGitHub) Files(_ context.Context, _ webhooks.Repository, sha, dir string) ([]webhooks.File, error) {
 	return call(g.trap, "Files", func() ([]webhooks.File, error) {
 		defer g.in("Files")()
+		if sha == g.unfit {
+			return nil, fmt.Errorf("specs/a.yaml is a symbolic link: %w", webhooks.ErrUnfit)
+		}
 		tree, ok := g.trees[sha]
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", sha, webhooks.ErrNotFound)

@@ -91,10 +91,10 @@ const mostHeard = 1000
 // heed looks at who asks, and records an approval before the change is judged.
 func (v *visit) heed(ctx context.Context, r request) error {
 	may, err := v.cfg.GitHub.MayWrite(ctx, v.cfg.Repository, r.comment.Author.Login)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) { // who is gone may do nothing
 		return fmt.Errorf("cannot read what %s may do: %w", r.comment.Author.Login, err)
 	}
-	if !may {
+	if !may || err != nil {
 		v.log.Warn("a command by somebody who may not write to the repository is refused", "login", r.comment.Author.Login, "comment", r.comment.ID)
 		r.refused = true
 	} else {
@@ -125,7 +125,7 @@ func (v *visit) approve(ctx context.Context, c Comment, what string) (string, er
 		return "Nothing is approved: this commit is not judged yet. Wait for the check, and say it again.", nil
 	case what != "" && !named:
 		return "Nothing is approved: that is neither the commit nor the plan that is here now.", nil
-	case what == "" && !c.CreatedAt.After(v.note.HeadSeen):
+	case what == "" && !c.CreatedAt.After(v.note.HeadSeen.Add(settled)):
 		return "Nothing is approved: a commit was pushed about when this was written. Look at it, and name it: `/mainstay approve " + short(v.pr.HeadSHA) + "`", nil
 	}
 	err := v.cfg.Fleet.Approve(ctx, v.pr.Number, v.pr.HeadSHA, c.Author)

@@ -39,15 +39,20 @@ func (v *visit) judge(ctx context.Context) error {
 
 // verdict is what is to be written about the pull request.
 func (v *visit) verdict(ctx context.Context, s subject) (report, error) {
-	if refused, err := v.refuseFork(ctx); err != nil {
-		return report{}, err
-	} else if len(refused) > 0 {
+	refused, err := v.refuseFork(ctx)
+	if len(refused) > 0 {
 		v.log.Warn("a pull request from a fork changes what is run and is refused")
-		v.told = "it is refused"
 		return v.refusal(ctx, s, refused)
 	}
-	p, err := v.proposal(ctx)
-	if err != nil {
+	var p Proposal
+	if err == nil {
+		p, err = v.proposal(ctx)
+	}
+	switch {
+	case errors.Is(err, ErrUnfit):
+		v.log.Warn("a pull request holds what is not taken and is refused", "err", err)
+		return v.refusal(ctx, s, oneFinding("files", err))
+	case err != nil:
 		return report{}, err
 	}
 	if sameFiles(p.Base, p.Files) {
@@ -73,8 +78,7 @@ func (v *visit) propose(ctx context.Context, s subject, p Proposal) (report, err
 		review, err = v.proposeAnew(ctx, p, review)
 	}
 	if errors.Is(err, ErrRefused) {
-		v.told = "it is refused"
-		return v.refusal(ctx, s, []Finding{{Finding: specs.Finding{Check: "fleet", Severity: specs.Error, Message: err.Error()}}})
+		return v.refusal(ctx, s, oneFinding("fleet", err))
 	}
 	if err != nil {
 		return report{}, fmt.Errorf("cannot judge pull request %d: %w", v.pr.Number, err)
@@ -101,9 +105,15 @@ func (v *visit) proposeAnew(ctx context.Context, p Proposal, r Review) (Review, 
 
 // refusal is the report of a pull request that nothing is done with.
 func (v *visit) refusal(ctx context.Context, s subject, findings []Finding) (report, error) {
+	v.told = "it is refused"
 	r := simple(s, failure, "refused", "Nothing was changed anywhere.", findingSection(findings))
 	r.check.Annotations = annotations(Review{Findings: findings})
 	return sealed(r), v.withdraw(ctx, Person{})
+}
+
+// oneFinding says why something is refused as a whole.
+func oneFinding(check string, err error) []Finding {
+	return []Finding{{Finding: specs.Finding{Check: check, Severity: specs.Error, Message: err.Error()}}}
 }
 
 // workflows is where GitHub keeps what it runs of a repository.

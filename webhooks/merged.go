@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/webhooks/markdown"
 )
 
@@ -37,6 +36,9 @@ func (v *visit) bring(ctx context.Context) (done bool, err error) {
 		return false, fmt.Errorf("pull request %d is merged and GitHub does not say yet to which commit", v.pr.Number)
 	}
 	p, err := v.proposal(ctx)
+	if errors.Is(err, ErrUnfit) {
+		return false, v.stranded(ctx, findingSection(oneFinding("files", err)))
+	}
 	if err != nil {
 		return false, err
 	}
@@ -46,7 +48,7 @@ func (v *visit) bring(ctx context.Context) (done bool, err error) {
 	m, err := v.cfg.Fleet.Merge(ctx, p, v.pr.MergedBy, v.pr.MergeCommit)
 	switch {
 	case errors.Is(err, ErrRefused):
-		return false, v.stranded(ctx, findingSection([]Finding{{Finding: specs.Finding{Check: "fleet", Severity: specs.Error, Message: err.Error()}}}))
+		return false, v.stranded(ctx, findingSection(oneFinding("fleet", err)))
 	case err != nil:
 		return false, fmt.Errorf("cannot merge pull request %d on the fleet's main: %w", v.pr.Number, err)
 	case len(m.Conflict) > 0:

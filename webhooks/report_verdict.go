@@ -18,14 +18,19 @@ const (
 	required = "action_required"
 )
 
+// inTheWay is the title when nothing is wrong but that another came first.
+const inTheWay = "in the way of another proposal"
+
 // A verdict is a review in a few words.
 type verdict struct{ conclusion, title string }
 
 func verdictOf(r Review) verdict {
-	errs := 0
+	errs, warnings := 0, 0
 	approval := false // is among what is missing
 	for _, f := range r.Findings {
 		switch {
+		case f.Severity == specs.Warning:
+			warnings++
 		case f.Severity != specs.Error:
 		case f.Check == checkReviewers:
 			approval = true
@@ -40,6 +45,8 @@ func verdictOf(r Review) verdict {
 		return verdict{failure, fmt.Sprintf("refused for %s", count(errs, "reason"))}
 	case approval:
 		return verdict{required, "waits for approval"}
+	case !r.Passed && warnings == 0 && len(r.Others) > 0:
+		return verdict{failure, inTheWay}
 	case !r.Passed:
 		return verdict{required, "waits for somebody to accept its warnings"}
 	case len(r.Changes) == 0:
@@ -91,6 +98,8 @@ func nextSteps(s subject, v verdict) string {
 	switch {
 	case len(s.review.Conflicts) > 0:
 		what = "Settle the conflicts: bring the branch up to date, decide on each value, and push."
+	case v.conclusion == failure && v.title == inTheWay:
+		what = "Wait until the other proposal is merged or closed, or agree on one of them."
 	case v.conclusion == failure:
 		what = "Mend what is refused above and push."
 	case v.conclusion == required:

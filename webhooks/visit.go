@@ -35,7 +35,7 @@ func (w *Worker) visit(ctx context.Context, number int) error {
 		return fmt.Errorf("cannot read pull request %d: %w", number, err)
 	}
 	v := &visit{Worker: w, log: w.log.With("number", number, "head", pr.HeadSHA), pr: pr, note: n}
-	if err := v.begin(started); err != nil {
+	if err := v.begin(time.Now()); err != nil {
 		return err
 	}
 	if err := v.hear(ctx); err != nil {
@@ -50,8 +50,8 @@ func (w *Worker) visit(ctx context.Context, number int) error {
 	return v.end(started)
 }
 
-// begin notes a new head before anything is done about it: an approval that was
-// written before we saw it is not one of it.
+// begin notes a new head before anything is done about it, with a time after it was
+// read: an approval that was written before is not one of it.
 func (v *visit) begin(now time.Time) error {
 	if v.note.Base != v.pr.Base {
 		v.note.Base, v.note.MergeBase = v.pr.Base, ""

@@ -77,6 +77,9 @@ func TestStates(t *testing.T) {
 			pr.Fork = true
 			pr.HeadSHA = w.github.commit(pr.HeadSHA, file(".github/workflows/ci.yaml", "run: steal"))
 		}, conclusion: "failure", comments: 1},
+		{name: "a link among the files", prepare: func(w *world, pr *webhooks.PullRequest) {
+			w.github.unfit = pr.HeadSHA
+		}, conclusion: "failure", comments: 1},
 		{name: "gone", again: func(w *world, pr *webhooks.PullRequest) { delete(w.github.prs, pr.Number) }, conclusion: "success", comments: 1},
 	}
 	for _, tt := range tests {
@@ -212,7 +215,7 @@ func TestApprovalIsOfWhatWasSeen(t *testing.T) {
 	late := w.say(1, "bob", "/mainstay approve")
 	for i, c := range w.github.comments[1] {
 		if c.ID == late {
-			w.github.comments[1][i].CreatedAt = time.Now().Add(time.Second)
+			w.github.comments[1][i].CreatedAt = time.Now().Add(time.Minute)
 		}
 	}
 	w.visit(1)

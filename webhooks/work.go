@@ -39,6 +39,11 @@ type Notes interface {
 	Keys() ([]string, error)
 }
 
+// ErrUnfit is what a GitHub's error is when a commit holds what is not taken, such as
+// links or too much: another commit would help, asking again would not. Its text is
+// shown on GitHub.
+var ErrUnfit = errors.New("the repository holds what Mainstay does not take")
+
 // ErrRefused is what a Fleet's error is when asking again would not help: a person
 // must see to it. Its text is shown on GitHub.
 var ErrRefused = errors.New("the fleet refuses it")
