@@ -59,7 +59,7 @@ func (v *visit) judged(verb string) (string, []markdown.Section) {
 	}
 	s := v.subject()
 	s.review = *v.review
-	verdict := verdictOf(s.review)
+	verdict := verdictOf(s)
 	text := fmt.Sprintf("Commit `%s`, %s: %s. %s\n\n", short(s.pr.HeadSHA), verb, verdict.title, impact(s))
 	if verb == "check" {
 		return text, troubleSections(s)

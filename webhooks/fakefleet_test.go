@@ -27,10 +27,12 @@ type fakeFleet struct {
 	byPeople  bool // the newest commit did not come from GitHub
 	proposes  int
 	refuse    error // what Merge answers
+	// disruption is that of every step.
+	disruption string
 }
 
 func newFleet() *fakeFleet {
-	return &fakeFleet{main: map[string]string{}, commits: []string{"c0"}, open: map[int]string{}, merged: map[int]webhooks.Merge{},
+	return &fakeFleet{disruption: "none", main: map[string]string{}, commits: []string{"c0"}, open: map[int]string{}, merged: map[int]webhooks.Merge{},
 		approvals: map[string][]string{}, converged: map[string]webhooks.Convergence{}}
 }
 
@@ -72,7 +74,7 @@ func (f *fakeFleet) Propose(_ context.Context, p webhooks.Proposal) (webhooks.Re
 		r := webhooks.Review{Commit: "d" + p.Head, Base: f.commits[len(f.commits)-1], Passed: len(conflicts) == 0, Changes: changes, Conflicts: conflicts,
 			PlanHash: fmt.Sprintf("plan%d", len(changes)), Touched: len(changes), Fleet: len(f.main)}
 		for _, c := range changes {
-			r.Plan = append(r.Plan, webhooks.Step{Deployment: c.Key, Kind: "grow-volume", Disruption: "none", Summary: fmt.Sprintf("grow to %v", c.To)})
+			r.Plan = append(r.Plan, webhooks.Step{Deployment: c.Key, Kind: "grow-volume", Disruption: f.disruption, Summary: fmt.Sprintf("grow to %v", c.To)})
 			if strings.Contains(fmt.Sprint(c.To), "bad") {
 				r.Passed = false
 				r.Findings = append(r.Findings, webhooks.Finding{Path: c.Key, Line: 2, Finding: specs.Finding{Check: "volume-size", Severity: specs.Error, Table: "deployments", Key: c.Key, Message: "it is bad"}})

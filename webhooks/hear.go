@@ -135,5 +135,6 @@ func (v *visit) approve(ctx context.Context, c Comment, what string) (string, er
 	if err != nil {
 		return "", fmt.Errorf("cannot record the approval of pull request %d by %s: %w", v.pr.Number, c.Author.Login, err)
 	}
+	v.approved = true
 	return "Commit `" + short(v.pr.HeadSHA) + "` is approved by `" + token(c.Author.Login) + "`.", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/webhooks/markdown"
@@ -84,8 +85,31 @@ func (v *visit) propose(ctx context.Context, s subject, p Proposal) (report, err
 		return report{}, fmt.Errorf("cannot judge pull request %d: %w", v.pr.Number, err)
 	}
 	v.review, v.note.PlanHash = &review, review.PlanHash
-	s.review = review
+	s.review, s.rougher = review, v.rougher(review)
 	return reportOf(s), nil
+}
+
+// rougher says whether the plan does more to people than what they were shown for
+// this head, since main or the world moved. Who asks for the plan has seen it.
+func (v *visit) rougher(r Review) bool {
+	effects := effectsOf(r)
+	if !v.note.Shown || v.wants("check") || v.wants("plan") || v.approved {
+		v.note.Shown, v.note.Effects = true, effects
+		return false
+	}
+	return slices.ContainsFunc(effects, func(e string) bool { return !slices.Contains(v.note.Effects, e) })
+}
+
+// effectsOf are what people notice of a plan.
+func effectsOf(r Review) []string {
+	var all []string
+	for _, step := range r.Plan {
+		if step.Disruption != roughness[0] && step.Disruption != "" {
+			all = append(all, step.Deployment+" "+step.Disruption)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // proposeAnew looks whether a conflict is one: with what was merged meanwhile, and

@@ -22,6 +22,8 @@ type note struct {
 	Rendered  string    // head that was found to be our own work
 	Heads     string    // of the fleet, when it was judged
 	PlanHash  string    // that was shown
+	Shown     bool      // a plan for that head was
+	Effects   []string  // that notice of was given when it was, or that somebody took note of since
 	Check     string    // ExternalID of what was written on that head
 	Comment   string    // digest of the one comment; empty: there is none of ours
 	Comments  heard

@@ -39,13 +39,14 @@ type subject struct {
 	pr      PullRequest
 	review  Review
 	details string // page with all of it; empty: none
+	rougher bool   // its plan does more than the one that was shown
 }
 
 // reportOf says what merging would do. It is made of the pull request and the review
 // alone, and leaves out what changes without meaning anything, such as the commit of
 // main: so what is written is written again only when it says something else.
 func reportOf(s subject) report {
-	v := verdictOf(s.review)
+	v := verdictOf(s)
 	head := v.headline() + "\n\n" + impact(s) + "\n\n"
 	next := nextSteps(s, v)
 	details := s.details

@@ -18,13 +18,17 @@ const (
 	required = "action_required"
 )
 
+// rougherPlan is the title when nothing is wrong but that people were shown less.
+const rougherPlan = "its plan does more by now"
+
 // inTheWay is the title when nothing is wrong but that another came first.
 const inTheWay = "in the way of another proposal"
 
 // A verdict is a review in a few words.
 type verdict struct{ conclusion, title string }
 
-func verdictOf(r Review) verdict {
+func verdictOf(s subject) verdict {
+	r := s.review
 	errs, warnings := 0, 0
 	approval := false // is among what is missing
 	for _, f := range r.Findings {
@@ -49,6 +53,8 @@ func verdictOf(r Review) verdict {
 		return verdict{failure, inTheWay}
 	case !r.Passed:
 		return verdict{required, "waits for somebody to accept its warnings"}
+	case s.rougher:
+		return verdict{required, rougherPlan}
 	case len(r.Changes) == 0:
 		return verdict{success, "nothing changes"}
 	}
@@ -102,6 +108,8 @@ func nextSteps(s subject, v verdict) string {
 		what = "Wait until the other proposal is merged or closed, or agree on one of them."
 	case v.conclusion == failure:
 		what = "Mend what is refused above and push."
+	case v.title == rougherPlan:
+		what = "The fleet moved since this was shown. Look at the plan again, and say `/mainstay check` when it is what you want."
 	case v.conclusion == required:
 		what = fmt.Sprintf("Somebody who may has to agree, with a comment: `/mainstay approve %s`", short(s.pr.HeadSHA))
 	case len(s.review.Changes) == 0:

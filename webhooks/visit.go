@@ -12,13 +12,14 @@ import (
 // that is written may have been written before.
 type visit struct {
 	*Worker
-	log    *slog.Logger
-	pr     PullRequest
-	note   note
-	asked  []request // by comments
-	heard  heard     // with the comments of this visit
-	review *Review   // of this visit; nil: it was not judged
-	told   string    // why it was not judged, for who asks
+	log      *slog.Logger
+	pr       PullRequest
+	note     note
+	asked    []request // by comments
+	approved bool      // by one of them
+	heard    heard     // with the comments of this visit
+	review   *Review   // of this visit; nil: it was not judged
+	told     string    // why it was not judged, for who asks
 }
 
 func (w *Worker) visit(ctx context.Context, number int) error {
@@ -61,6 +62,7 @@ func (v *visit) begin(now time.Time) error {
 	}
 	v.note.Head, v.note.HeadSeen = v.pr.HeadSHA, now
 	v.note.MergeBase, v.note.Check, v.note.PlanHash = "", "", ""
+	v.note.Shown, v.note.Effects = false, nil
 	return v.save()
 }
 

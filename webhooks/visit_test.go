@@ -37,6 +37,32 @@ func TestEqualResultIsNotWrittenAgain(t *testing.T) {
 	}
 }
 
+// TestRougherPlan: a check that passed does not pass any more when the plan does more
+// than people saw, until somebody looks again.
+func TestRougherPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.open(1, file("specs/a.yaml", "11"))
+	move := func(disruption, want string) {
+		t.Helper()
+		w.fleet.disruption = disruption
+		w.fleet.moved++
+		w.sweep()
+		if got := w.run(1).Conclusion; got != want {
+			t.Errorf("with %s it is %s, want %s", disruption, got, want)
+		}
+	}
+	move("restart", "success") // which is what is shown first
+	move("none", "success")
+	move("restart", "success")
+	move("replace", "action_required")
+	move("replace", "action_required")
+	w.say(1, "eve", "/mainstay check")
+	move("replace", "action_required")
+	w.say(1, "bob", "/mainstay check")
+	move("replace", "success")
+}
+
 func TestMainMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

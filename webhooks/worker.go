@@ -107,9 +107,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Wake asks for a sweep now, for who knows that the fleet moved.
+func (w *Worker) Wake(ctx context.Context) error { return w.ask(ctx, 0) }
+
 func (w *Worker) tick(ctx context.Context) error {
 	for {
-		if _, err := w.cfg.Queue.Put(ctx, Item{Repository: w.cfg.Repository, Received: time.Now()}); err != nil {
+		if err := w.Wake(ctx); err != nil {
 			w.log.Error("cannot ask for a sweep; it is tried again", "err", err)
 		}
 		// Several control planes must not ask GitHub at the same moment for ever.
