@@ -34,7 +34,7 @@ func (w *Worker) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, number := range s.due() {
+	for _, number := range s.due(w.cfg.Base) {
 		if err := w.ask(ctx, number); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (w *Worker) survey(ctx context.Context, since time.Time) (s survey, err err
 
 // due are those that changed since they were seen, and those that are open by our
 // notes and not any more, or not into our branch.
-func (s survey) due() []int {
+func (s survey) due(base string) []int {
 	var numbers []int
 	listed := map[int]bool{}
 	for _, pr := range slices.Concat(s.open, s.closed) {
@@ -89,7 +89,7 @@ func (s survey) due() []int {
 		}
 	}
 	for number, n := range s.notes {
-		if !listed[number] && (n.State == "open" || n.Proposed) {
+		if !listed[number] && (n.State == "open" && n.Base == base || n.Proposed) {
 			numbers = append(numbers, number)
 		}
 	}
@@ -154,7 +154,7 @@ func (w *Worker) tidy(s survey, since time.Time) error {
 		listed[pr.Number] = true
 	}
 	for number, n := range s.notes {
-		ended := n.State == "closed" || n.State == "merged"
+		ended := n.State == "closed" || n.State == "merged" || n.Base != w.cfg.Base
 		if !ended || n.Proposed || n.Deploy.pending() || listed[number] || n.UpdatedAt.IsZero() || !n.UpdatedAt.Before(since.Add(-followed)) {
 			continue
 		}

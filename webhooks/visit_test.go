@@ -389,3 +389,90 @@ func TestRenderBack(t *testing.T) {
 		t.Error("it goes in circles")
 	}
 }
+
+// TestCommentWithinTheSecond: GitHub's times are whole seconds; what comes in the same
+// one is not overlooked.
+func TestCommentWithinTheSecond(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	pr := w.open(1, file("specs/a.yaml", "11"))
+	pr.UpdatedAt = time.Now()
+	w.visit(1)
+	before := pr.UpdatedAt
+	w.say(1, "bob", "/mainstay help")
+	pr.UpdatedAt = before
+	w.sweep()
+	if len(w.bodies(1)) != 2 {
+		t.Error("a comment got no answer")
+	}
+}
+
+func TestWaitingIsToldOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.open(1, file("specs/a.yaml", "11"))
+	w.visit(1)
+	w.mergeOnGitHub(1)
+	for i := range 5 {
+		w.fleet.converged["c1"] = webhooks.Convergence{Waiting: fmt.Sprint("machine ", i)}
+		w.sweep()
+	}
+	for _, why := range []string{"no room", "no room", "no money"} {
+		w.fleet.converged["c1"] = webhooks.Convergence{Stalled: why}
+		w.sweep()
+	}
+	var got []string
+	for _, s := range w.github.statuses {
+		got = append(got, s.State+" "+s.Description)
+		if s.Ref != w.github.prs[1].MergeCommit || len(s.Description) > 140 {
+			t.Errorf("%+v", s)
+		}
+	}
+	want := []string{"queued On the fleet's main.", "in_progress It waits for machine 0", "failure It is stalled: no room", "failure It is stalled: no money"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestNothingIsAskedForEver: with nothing new a sweep looks at no pull request.
+func TestNothingIsAskedForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	draft := w.open(1, file("specs/a.yaml", "11"))
+	elsewhere := w.open(2, file("specs/b.yaml", "21"))
+	w.open(3, file("specs/b.yaml", "bad"))
+	w.open(4, file("README.md", "bye"))
+	w.sweep()
+	draft.Draft, elsewhere.Base = true, "release"
+	draft.UpdatedAt = draft.UpdatedAt.Add(time.Second)
+	w.sweep()
+	w.fleet.moved++
+	w.sweep()
+	w.sweep()
+	clear(w.github.calls)
+	w.sweep()
+	if diff := cmp.Diff(map[string]int{"OpenPullRequests": 1, "ClosedSince": 1}, w.github.calls); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestStacked: a pull request that was built on another one is in no conflict when
+// that one is merged and main goes on from there.
+func TestStacked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	first := w.open(1, file("specs/a.yaml", "11"))
+	w.github.branches["top"] = w.github.commit(first.HeadSHA, file("specs/b.yaml", "21"))
+	w.github.open(2, "top", "main", "On top", "")
+	w.sweep()
+	pr := w.github.prs[1]
+	w.github.branches["main"] = pr.HeadSHA // a fast-forward
+	pr.State, pr.Merged, pr.MergeCommit = "closed", true, pr.HeadSHA
+	pr.UpdatedAt = time.Now().Add(-time.Minute)
+	w.sweep()
+	w.fleet.edit("specs/a.yaml", "15")
+	w.sweep()
+	if got := w.run(2); got.Conclusion != "success" {
+		t.Errorf("%s: %s", got.Title, got.Summary)
+	}
+}

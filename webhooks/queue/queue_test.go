@@ -289,6 +289,11 @@ func TestKilled(t *testing.T) {
 		for _, w := range q.Waiting() {
 			waiting[w.Item.Number] = true
 		}
+		// What was being put when it was killed is whole or not there.
+		next := len(took)
+		if fresh := put(t, q, item(next, fmt.Sprintf("r%d-%d", round, next))); !fresh && !did[next] && !waiting[next] {
+			t.Errorf("%d would be refused and was never worked off", next)
+		}
 		for n := range took {
 			if !did[n] && !waiting[n] {
 				t.Errorf("%d was taken, and is neither done nor waiting", n)
