@@ -58,7 +58,7 @@ func (v *visit) verdict(ctx context.Context, s subject) (report, error) {
 	}
 	if sameFiles(p.Base, p.Files) {
 		v.told = "it changes nothing of the desired state"
-		r := simple(s, success, "nothing changes", "No file below `"+token(v.cfg.Dir)+"` is changed: the fleet stays as it is.")
+		r := simple(s, success, "nothing changes", "No file below `"+v.cfg.Dir+"` is changed: the fleet stays as it is.")
 		if v.note.Comment == "" {
 			r.comment = "" // most pull requests of a mixed repository are none of our business
 		}

@@ -125,7 +125,7 @@ func branchOf(number int) string { return fmt.Sprintf("github/%d", number) }
 // token leaves of a hash what one is made of, for where it is not escaped.
 func token(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == ':' {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '-' || r == '_' || r == ':' {
 			return r
 		}
 		return -1
