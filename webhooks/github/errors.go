@@ -68,10 +68,13 @@ func (e *Error) Error() string {
 // Unwrap returns what happened.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is makes what is not there the port's.
+// Is makes what is not there, and what is not taken, the port's.
 func (e *Error) Is(target error) bool {
-	return target == webhooks.ErrNotFound && (e.Kind == NotFound || e.Kind == Gone)
+	return target == webhooks.ErrNotFound && (e.Kind == NotFound || e.Kind == Gone) || target == webhooks.ErrUnfit && e.Kind == Unfit
 }
+
+// RetryAfter is how long it makes no sense to ask again.
+func (e *Error) RetryAfter() time.Duration { return max(0, time.Until(e.Until)) }
 
 // KindOf returns the kind of an error; empty: it is not of a request.
 func KindOf(err error) Kind {
