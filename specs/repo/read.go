@@ -33,7 +33,7 @@ func notYet(table string, err error) bool { return table == specs.TableReviewers
 
 func readError(table, commit string, err error) error {
 	if strings.Contains(err.Error(), "table not found") {
-		return fmt.Errorf("the commit %s has no table %s; run mainstay init on an empty hub: %w: %w", commit, table, ErrNotInitialised, err)
+		return fmt.Errorf("the commit %s has no table %s; run mainstay init on an empty hub, or mainstay init --migrate on one of an earlier release: %w: %w", commit, table, ErrNotInitialised, err)
 	}
 	return fmt.Errorf("the table %s at %s cannot be read: %w", table, commit, err)
 }
