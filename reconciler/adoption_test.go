@@ -31,9 +31,7 @@ func TestAdoption(t *testing.T) {
 			c.Fatalf("%d volumes, want no new one", n)
 		}
 
-		if err := c.world.DetachVolume(c.Context(), held); err != nil {
-			c.Fatal(err)
-		}
+		c.world.Detach(held)
 		s := c.converged()
 		if d := named(s, "orders"); !d.Ready || d.VolumeID != held {
 			c.Errorf("orders is %+v, want it to serve from %s", d, held)

@@ -174,7 +174,7 @@ func (e *effects) act(ctx context.Context, a plan.Action, shared shared, res *re
 	case plan.AttachVolume:
 		return e.cloud.AttachVolume(ctx, a.VolumeID, a.MachineID)
 	case plan.DetachVolume:
-		return e.cloud.DetachVolume(ctx, a.VolumeID)
+		return e.cloud.DetachVolume(ctx, a.VolumeID, a.MachineID)
 	case plan.GrowVolume:
 		return e.cloud.GrowVolume(ctx, a.VolumeID, a.VolumeGB)
 	case plan.DeleteVolume:

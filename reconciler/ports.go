@@ -32,8 +32,10 @@ type Cloud interface {
 	TerminateMachine(ctx context.Context, machineID string) error
 	// AttachVolume fails with ErrConflict when the volume is attached elsewhere.
 	AttachVolume(ctx context.Context, volumeID, machineID string) error
-	// DetachVolume fails with ErrConflict while the volume is written to.
-	DetachVolume(ctx context.Context, volumeID string) error
+	// DetachVolume fails with ErrConflict while the volume is written to, and when it
+	// is attached to another machine: a listing from before a move must not take it
+	// from where it is now.
+	DetachVolume(ctx context.Context, volumeID, machineID string) error
 	// GrowVolume sets a larger size, GiB.
 	GrowVolume(ctx context.Context, volumeID string, gb int) error
 	// DeleteVolume fails with ErrConflict while the volume is attached, and while a

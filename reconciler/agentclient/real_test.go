@@ -171,7 +171,7 @@ func TestRealAgentServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard(t, s.client, id, "a stopped database", func(r plan.Agent) bool { return r.Database == plan.DatabaseAbsent && r.Order == nil })
-	if err := s.cloud.DetachVolume(t.Context(), s.cloud.Observe(t.Context()).Volumes[0].ID); err != nil {
+	if err := s.cloud.DetachVolume(t.Context(), s.cloud.Observe(t.Context()).Volumes[0].ID, id); err != nil {
 		t.Errorf("the volume of a stopped database: %v", err)
 	}
 }

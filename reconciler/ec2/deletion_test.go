@@ -141,7 +141,7 @@ func TestDeletionCalledOff(t *testing.T) {
 	if err := f.DeleteVolume(t.Context(), volume); !errors.Is(err, reconciler.ErrConflict) || isBeingMade(err) {
 		t.Errorf("while it is attached again: %v", err)
 	}
-	if err := f.DetachVolume(t.Context(), volume); err != nil {
+	if err := f.DetachVolume(t.Context(), volume, machine); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.DeleteVolume(t.Context(), volume); !isBeingMade(err) {

@@ -154,7 +154,7 @@ func TestForeign(t *testing.T) {
 	ctx := t.Context()
 	for doing, err := range map[string]error{
 		"terminate": other.TerminateMachine(ctx, machine.ID), "attach": other.AttachVolume(ctx, volume, machine.ID),
-		"detach": other.DetachVolume(ctx, volume), "grow": other.GrowVolume(ctx, volume, 20), "delete": other.DeleteVolume(ctx, volume),
+		"detach": other.DetachVolume(ctx, volume, machine.ID), "grow": other.GrowVolume(ctx, volume, 20), "delete": other.DeleteVolume(ctx, volume),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "fleet's tag") {
 			t.Errorf("%s of another fleet's: %v", doing, err)

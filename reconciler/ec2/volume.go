@@ -46,7 +46,10 @@ func (c *Cloud) AttachVolume(ctx context.Context, volume, machine string) error 
 
 // DetachVolume implements reconciler.Cloud. It is never forced: a volume that is
 // mounted stays with its machine until that lets go, and is busy meanwhile.
-func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
+func (c *Cloud) DetachVolume(ctx context.Context, volume, machine string) error {
+	if err := checkID(instancePattern, "a machine", machine); err != nil {
+		return err
+	}
 	v, err := c.lookAt(ctx, volume)
 	if err != nil {
 		return err
@@ -55,7 +58,9 @@ func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
 	if at == nil || at.State == types.VolumeAttachmentStateDetaching {
 		return nil
 	}
-	machine := aws.ToString(at.InstanceId)
+	if now := aws.ToString(at.InstanceId); now != machine {
+		return fmt.Errorf("volume %s is at machine %s and not at %s: %w", volume, now, machine, reconciler.ErrConflict)
+	}
 	if at.State == types.VolumeAttachmentStateBusy {
 		return fmt.Errorf("machine %s still has volume %s mounted; stop its database first: %w", machine, volume, reconciler.ErrConflict)
 	}

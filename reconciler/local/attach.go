@@ -70,7 +70,7 @@ func (c *Cloud) mayAttach(volume, machine string) error {
 }
 
 // DetachVolume implements reconciler.Cloud.
-func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
+func (c *Cloud) DetachVolume(ctx context.Context, volume, from string) error {
 	if err := checkID(volumePattern, "volume", volume); err != nil {
 		return err
 	}
@@ -80,6 +80,9 @@ func (c *Cloud) DetachVolume(ctx context.Context, volume string) error {
 	}
 	if err != nil || machine == "" {
 		return err
+	}
+	if machine != from {
+		return fmt.Errorf("volume %s is attached to machine %s and not to %s: %w", volume, machine, from, reconciler.ErrConflict)
 	}
 	unlock, err := c.lockMachine(ctx, machine)
 	if err != nil && !errors.Is(err, errUnknown) {

@@ -57,7 +57,7 @@ func meddle(t *testing.T, c *Cloud, r *rand.Rand) {
 		case 4:
 			err = c.AttachVolume(ctx, v, m)
 		case 5:
-			err = c.DetachVolume(ctx, v)
+			err = c.DetachVolume(ctx, v, m)
 		case 6:
 			err = c.DeleteVolume(ctx, v)
 		default:

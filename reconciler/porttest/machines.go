@@ -195,7 +195,7 @@ func (t *trial) unknown() {
 	t.told("StartMachine", t.UnknownMachine, t.cloud.StartMachine(ctx, t.UnknownMachine))
 	t.told("AttachVolume", t.UnknownMachine, t.cloud.AttachVolume(ctx, volume, t.UnknownMachine))
 	t.told("AttachVolume", t.UnknownVolume, t.cloud.AttachVolume(ctx, t.UnknownVolume, machine))
-	t.told("DetachVolume", t.UnknownVolume, t.cloud.DetachVolume(ctx, t.UnknownVolume))
+	t.told("DetachVolume", t.UnknownVolume, t.cloud.DetachVolume(ctx, t.UnknownVolume, machine))
 	t.told("GrowVolume", t.UnknownVolume, t.cloud.GrowVolume(ctx, t.UnknownVolume, 1<<10))
 	// What is not there is gone: an end needs no second one.
 	t.must("TerminateMachine of nothing", t.cloud.TerminateMachine(ctx, t.UnknownMachine))

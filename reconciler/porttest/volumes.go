@@ -19,8 +19,9 @@ func (t *trial) volumeMoves() {
 	t.eventually("the volume is attached to the second machine", func(inv plan.Inventory) bool {
 		return volumeOf(inv, volume).AttachedTo == second
 	})
-	t.must("DetachVolume", t.cloud.DetachVolume(t.Context(), volume))
-	t.must("DetachVolume again", t.cloud.DetachVolume(t.Context(), volume))
+	t.conflict("DetachVolume from where it was", t.cloud.DetachVolume(t.Context(), volume, first))
+	t.must("DetachVolume", t.cloud.DetachVolume(t.Context(), volume, second))
+	t.must("DetachVolume again", t.cloud.DetachVolume(t.Context(), volume, second))
 	t.eventually("the volume is free", func(inv plan.Inventory) bool {
 		v := volumeOf(inv, volume)
 		return v.ID == volume && v.AttachedTo == "" && machineOf(inv, second).State == plan.MachineRunning
@@ -40,11 +41,11 @@ func (t *trial) volumeBusy() {
 	if t.Occupy == nil {
 		t.Skip("this world cannot write to a volume")
 	}
-	_, volume := t.launchOne()
+	machine, volume := t.launchOne()
 	release := t.Occupy(t.T, volume)
-	t.conflict("DetachVolume of a volume that is written to", t.cloud.DetachVolume(t.Context(), volume))
+	t.conflict("DetachVolume of a volume that is written to", t.cloud.DetachVolume(t.Context(), volume, machine))
 	release()
-	t.must("DetachVolume", t.cloud.DetachVolume(t.Context(), volume))
+	t.must("DetachVolume", t.cloud.DetachVolume(t.Context(), volume, machine))
 }
 
 func (t *trial) volumeGrows() {

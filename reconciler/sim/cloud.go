@@ -167,8 +167,14 @@ func (w *World) AttachVolume(ctx context.Context, volumeID, machineID string) er
 }
 
 // DetachVolume frees a volume that nothing writes to.
-func (w *World) DetachVolume(ctx context.Context, id string) error {
+func (w *World) DetachVolume(ctx context.Context, id, machine string) error {
 	return w.onVolume(ctx, "detach", id, func(v *plan.Volume) error {
+		if v.AttachedTo == "" {
+			return nil
+		}
+		if v.AttachedTo != machine {
+			return fmt.Errorf("volume %s is attached to %s and not to %s: %w", id, v.AttachedTo, machine, reconciler.ErrConflict)
+		}
 		a, ok := w.agents[v.AttachedTo]
 		if ok && a.Database == plan.DatabaseServing {
 			return fmt.Errorf("the database on %s writes to volume %s: %w", v.AttachedTo, id, reconciler.ErrConflict)

@@ -55,7 +55,7 @@ func (a *API) AttachVolume(ctx context.Context, in *sdk.AttachVolumeInput, _ ...
 // DetachVolume frees a volume.
 func (a *API) DetachVolume(ctx context.Context, in *sdk.DetachVolumeInput, _ ...func(*sdk.Options)) (*sdk.DetachVolumeOutput, error) {
 	return &sdk.DetachVolumeOutput{}, a.answer(ctx, "DetachVolume", 0, func() error {
-		return inUse(a.world.DetachVolume(ctx, aws.ToString(in.VolumeId)))
+		return inUse(a.world.DetachVolume(ctx, aws.ToString(in.VolumeId), aws.ToString(in.InstanceId)))
 	})
 }
 
