@@ -111,7 +111,6 @@ func newDecision(in Input) *decision {
 	if in.Row != nil {
 		d.entry.Deployment, d.entry.Name = in.Row.ID, in.Row.Name
 		d.comeBack()
-		d.entry.DeletedAt, d.entry.DeleteAfter, d.entry.DeletedIn = time.Time{}, time.Time{}, ""
 	}
 	d.name = d.entry.Name
 	d.settleSlots()
@@ -119,13 +118,22 @@ func newDecision(in Input) *decision {
 	return d
 }
 
-// comeBack lets a row that comes back after its retention begin empty where its
-// volume is gone: that was our doing.
+// comeBack takes a deletion off the record, as the row is there. After its retention
+// its volume may be gone, which was our doing: then it begins empty. That cannot be
+// told under a gap, and is remembered until it can.
 func (d *decision) comeBack() {
 	e := d.entry
-	if !e.DeleteAfter.IsZero() && !d.in.Now.Before(e.DeleteAfter) && d.in.Gaps.Volumes == "" && d.volume() == nil {
-		e.VolumeID = ""
+	e.DeletedAt, e.DeletedIn = time.Time{}, ""
+	if over := !e.DeleteAfter.IsZero() && !d.in.Now.Before(e.DeleteAfter); over && e.VolumeID != "" {
+		switch {
+		case d.volume() != nil:
+		case d.in.Gaps.Volumes != "":
+			return
+		default:
+			e.VolumeID = ""
+		}
 	}
+	e.DeleteAfter = time.Time{}
 }
 
 func (e *Entry) clone() *Entry {
