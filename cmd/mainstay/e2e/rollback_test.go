@@ -143,14 +143,22 @@ func stripped(line string) string {
 }
 
 // withAnotherVersion is a directory of releases with one more, 2.2.1, which is 2.2.0
-// under another name: what counts here is the way there and back.
+// but for the version it says: what counts here is the way there and back.
 func withAnotherVersion(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for link, to := range map[string]string{"1.86.4": "1.86.4", "2.2.0": "2.2.0", "2.2.1": "2.2.0"} {
-		if err := os.Symlink(filepath.Dir(dolt(t, to)), filepath.Join(dir, link)); err != nil {
+	for _, version := range []string{"1.86.4", "2.2.0"} {
+		if err := os.Symlink(filepath.Dir(dolt(t, version)), filepath.Join(dir, version)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	next := filepath.Join(dir, "2.2.1")
+	if err := os.Mkdir(next, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = version ] && exec echo dolt version 2.2.1\nexec '%s' \"$@\"\n", dolt(t, "2.2.0"))
+	if err := os.WriteFile(filepath.Join(next, "dolt"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
