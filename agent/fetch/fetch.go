@@ -34,7 +34,7 @@ const (
 
 var (
 	// ErrWrong: what the URL gives is not what was ordered.
-	ErrWrong = errors.New("the file at the URL is not the one that was ordered")
+	ErrWrong = errors.New("this is not what was ordered")
 	// ErrBusy: another agent with the same directory is fetching this file now.
 	ErrBusy = errors.New("another agent on this machine is fetching it")
 )
