@@ -47,6 +47,10 @@ func (r *Repo) Branches(ctx context.Context) ([]Branch, error) {
 func (r *Repo) CreateBranch(ctx context.Context, name, from string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return again(ctx, func() error { return r.createBranch(ctx, name, from) })
+}
+
+func (r *Repo) createBranch(ctx context.Context, name, from string) error {
 	s, err := r.session(ctx)
 	if err != nil {
 		return err

@@ -68,6 +68,9 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
+// errBusy is a hub of files that stays locked. It counts as lost: nothing was pushed.
+var errBusy = fmt.Errorf("others write to the hub at this moment, and nothing was pushed; try again: %w", ErrLost)
+
 // pushError tells the two refusals of a push from a failure.
 func pushError(branch string, err error) error {
 	text := err.Error()
@@ -81,7 +84,7 @@ func pushError(branch string, err error) error {
 	case strings.Contains(text, "timed out reading database manifest"):
 		// A hub of files waits a tenth of a second for its lock, and takes it before it
 		// changes anything.
-		return fmt.Errorf("others write to the hub at this moment, and nothing was pushed; try again: %w", ErrLost)
+		return errBusy
 	}
 	return fmt.Errorf("the push to the hub's branch %s failed; check that the hub is reachable and lets this user write: %w", branch, err)
 }

@@ -201,8 +201,11 @@ func (r *Repo) push(s *session, scratch, branch string) error {
 
 func (r *Repo) pushSpec(s *session, branch, spec string) error {
 	err := r.withHub(func() error { return s.call("dolt_push", remote, spec) })
-	if err != nil {
-		return pushError(branch, err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if err = pushError(branch, err); errors.Is(err, errBusy) {
+		r.awaitUnlocked(s.ctx)
+	}
+	return err
 }
