@@ -47,6 +47,11 @@ func (c *Client) login(ctx context.Context, key *ecdsa.PrivateKey) (*session, er
 		account.Contact = []string{"mailto:" + c.opts.Email}
 	}
 	_, err = core.Accounts.New(account)
+	if p := problemOf(err); p != nil && p.HTTPStatus >= http.StatusInternalServerError {
+		// Control planes that register at the same moment can trip the authority up;
+		// asked once more, it finds what the other has made.
+		_, err = core.Accounts.New(account)
+	}
 	return s, err
 }
 
