@@ -70,10 +70,10 @@ func TestLasts(t *testing.T) {
 		{changing, "Throttling", 400, awserr.Throttled, 5, "more slowly"},
 		{changing, "PriorRequestNotComplete", 400, awserr.Throttled, 5, "tried again"},
 		{changing, "InternalFailure", 500, awserr.Ambiguous, 5, "looked at again"},
-		{changing, "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
+		{changing, "ExpiredToken", 403, awserr.Denied, 1, "credentials have ended"},
 		{changing, "AccessDenied", 403, awserr.Denied, 1, "role's policy"},
 		{changing, "NoSuchHostedZone", 404, awserr.NotFound, 1, "hosted zone's id"},
-		{listing, "ExpiredToken", 403, awserr.Denied, 1, "compare the credentials"},
+		{listing, "ExpiredToken", 403, awserr.Denied, 1, "credentials have ended"},
 	} {
 		w.proxy.Failing(fails(c.what, 100, c.status, c.code))
 		errs := n.Apply(t.Context(), []plan.AddressChange{create(one, "a", "A", "192.0.2.1"), create(one, "b", "A", "192.0.2.1")})
