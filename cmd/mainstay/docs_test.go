@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mainstaydb/mainstay/agent/cloudwatch"
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -90,6 +91,17 @@ func TestChangesPage(t *testing.T) {
 	}
 	b.WriteString("\n")
 	generated(t, "changes.md", b.String())
+}
+
+// TestMetricsPage keeps docs/metrics.md true to what the agent sends.
+func TestMetricsPage(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("| metric | unit | kind | is |\n|---|---|---|---|\n")
+	for _, m := range cloudwatch.Metrics() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Unit, m.Kind, m.What)
+	}
+	generated(t, "metrics.md", b.String())
 }
 
 func generated(t *testing.T, page, want string) {
