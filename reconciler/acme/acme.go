@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -130,11 +131,7 @@ func (c *Client) Track(names map[string][]string) {
 func (c *Client) Reports() map[string]plan.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	reports := make(map[string]plan.Certificate, len(c.reports))
-	for id, r := range c.reports {
-		reports[id] = r
-	}
-	return reports
+	return maps.Clone(c.reports)
 }
 
 // Changed implements reconciler.Certificates.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -149,11 +150,7 @@ func (c *Client) start(w *watcher) {
 func (c *Client) Reports() map[string]plan.Agent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	reports := make(map[string]plan.Agent, len(c.reports))
-	for id, r := range c.reports {
-		reports[id] = r
-	}
-	return reports
+	return maps.Clone(c.reports)
 }
 
 // Changed implements reconciler.Agents.
