@@ -39,9 +39,7 @@ func BenchmarkRestart(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		r := newRig(b)
-		r.start()
-		r.enrol()
-		r.deploy(r.order())
+		r.deployed()
 		db := r.serving()
 		b.StartTimer()
 		if err := syscall.Kill(int(db.GetPid()), syscall.SIGKILL); err != nil {

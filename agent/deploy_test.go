@@ -19,10 +19,7 @@ import (
 func TestDeployAndChange(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	req := r.order()
-	r.deploy(req)
+	req := r.deployed()
 	first := r.serving()
 	r.mustQuery("SELECT 1", "1")
 	r.fill()
@@ -281,9 +278,7 @@ func TestDiskFull(t *testing.T) {
 	if err := syscall.Fallocate(int(f.Fd()), 0, 0, 1<<30); err != nil {
 		t.Skipf("this file system cannot reserve room without writing: %v", err)
 	}
-	r.start()
-	r.enrol()
-	r.deploy(r.order())
+	r.deployed()
 	r.serving()
 	st := r.await("a full disk", func(st *agentpb.StatusResponse) bool { return holding(st, DiskFull) != nil })
 	if st.GetVolume().GetUsedBytes() < 1<<30 {
@@ -296,9 +291,7 @@ func TestDiskFull(t *testing.T) {
 func TestReboot(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	r.deploy(r.order())
+	r.deployed()
 	before := r.serving()
 	r.fill()
 	r.stop()
@@ -319,10 +312,7 @@ func TestReboot(t *testing.T) {
 func TestAdministratorRefused(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	req := r.order()
-	r.deploy(req)
+	r.deployed()
 	r.serving()
 	if _, err := r.query("the password", "SET PASSWORD FOR 'root'@'%' = 'mine'"); err != nil && !strings.Contains(err.Error(), "no rows") {
 		if _, err := r.query("the password", "ALTER USER 'root'@'%' IDENTIFIED BY 'mine'"); err != nil && !strings.Contains(err.Error(), "no rows") {

@@ -29,9 +29,7 @@ func TestDiskFullForReal(t *testing.T) {
 		}
 	})
 	r.attach()
-	r.start()
-	r.enrol()
-	r.deploy(r.order())
+	r.deployed()
 	r.serving()
 	for _, statement := range []string{"CREATE DATABASE shop", "CREATE TABLE shop.b (id int primary key auto_increment, v longblob)"} {
 		if _, err := r.query("the password", statement); err != nil && !strings.Contains(err.Error(), "no rows") {

@@ -249,10 +249,7 @@ func asks(conn *sql.Conn) error {
 func TestCertificateOfAnotherName(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	req := r.order()
-	r.deploy(req)
+	req := r.deployed()
 	before := r.serving()
 	req.Order.Certificate = "sha256:ab"
 	r.deploy(req)

@@ -311,6 +311,16 @@ func (r *rig) deploy(req *agentpb.DeployRequest) {
 	}
 }
 
+// deployed starts an agent, enrols it and gives it its order, which is returned.
+func (r *rig) deployed() *agentpb.DeployRequest {
+	r.t.Helper()
+	r.start()
+	r.enrol()
+	req := r.order()
+	r.deploy(req)
+	return req
+}
+
 // await polls Status, the long way, until it satisfies holds.
 func (r *rig) await(what string, holds func(*agentpb.StatusResponse) bool) *agentpb.StatusResponse {
 	r.t.Helper()

@@ -154,9 +154,7 @@ func TestNoTokenLeft(t *testing.T) {
 func TestKeyIsPrivate(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	r.deploy(r.order())
+	r.deployed()
 	r.serving()
 	for _, path := range []string{
 		filepath.Join(r.dir, "agent.pem"), secretsFile(r.volume), orderFile(r.volume),

@@ -196,9 +196,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 func TestRevisionRisesWithNewsOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.start()
-	r.enrol()
-	r.deploy(r.order())
+	r.deployed()
 	r.serving()
 	st := r.await("an answer", func(*agentpb.StatusResponse) bool { return true })
 	quiet, err := r.agent().Status(limited(t), &agentpb.StatusRequest{AfterRevision: st.GetRevision(), WaitMs: 700})
