@@ -56,7 +56,8 @@ func TestConvergenceCost(t *testing.T) {
 }
 
 // TestRollingCost replaces a fleet's machines under limits: as many at one time as
-// may be disrupted, each in the time that one alone takes.
+// may be disrupted, each in the time that one alone takes. EC2 moves each volume with
+// two requests of its own; the rest, mostly listings, is shared within a turn.
 func TestRollingCost(t *testing.T) {
 	const n, atOnce = 200, 20
 	c := newCloudBench(t)
@@ -82,6 +83,9 @@ func TestRollingCost(t *testing.T) {
 			calls[action] -= before[action]
 		}
 		c.report(fmt.Sprintf("%d replacements, %d at a time", n-1, atOnce), n-1, took, bound, calls)
+		if moves := calls["DetachVolume"] + calls["AttachVolume"]; moves != 2*(n-1) || total(calls)-moves >= 2*(n-1) {
+			c.Errorf("%d calls move the volumes of %d machines, and there are %d others; want 2 for each, and fewer than 2", moves, n-1, total(calls)-moves)
+		}
 		c.converged()
 		if live := len(c.world.Live()); live != n {
 			c.Errorf("%d machines live for %d deployments", live, n)

@@ -7,10 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
-	"github.com/mainstaydb/mainstay/reconciler/awserr"
 )
 
 // The tags that people put on what a fleet should take over.
@@ -167,16 +164,5 @@ func (c *Cloud) anyVolume(ctx context.Context, id string) (types.Volume, error) 
 	if err := checkID(volumePattern, "a volume", id); err != nil {
 		return types.Volume{}, err
 	}
-	doing := "look at volume " + id
-	in := &sdk.DescribeVolumesInput{VolumeIds: []string{id}}
-	out, err := call(ctx, c, "DescribeVolumes", 0, doing, c.opts.Client.DescribeVolumes, in)
-	if err != nil {
-		return types.Volume{}, err
-	}
-	for _, v := range out.Volumes {
-		if aws.ToString(v.VolumeId) == id {
-			return v, nil
-		}
-	}
-	return types.Volume{}, &awserr.Error{Kind: awserr.NotFound, Doing: doing, Err: errAbsent}
+	return c.together.volumes.Load(ctx, id)
 }

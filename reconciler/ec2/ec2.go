@@ -5,8 +5,9 @@
 // ClientToken, the index its AmiLaunchIndex, and both are read back with every
 // listing, so no answer to a launch is needed to know whose a machine is. A
 // volume is created with its machine, encrypted, and outlives it. What does not
-// carry the fleet's tag is never touched. Every call is one request: it waits for
-// AWS's published limits before, and the control plane repeats it after a failure.
+// carry the fleet's tag is never touched. A request waits for AWS's published limits
+// before, and the control plane repeats it after a failure. What is asked for several
+// deployments in one moment (looks, launches, ends) is one request, where EC2 has one.
 //
 // Whose a volume is follows from the launch that made it: its tag names the token,
 // and while it is attached to the machine it was launched with, that machine tells
@@ -122,6 +123,7 @@ type Cloud struct {
 	shortages *shortages
 	health    health
 	pruned    pruned
+	together  together
 }
 
 var (
@@ -147,6 +149,7 @@ func New(opts Options) (*Cloud, error) {
 		return nil, errors.Join(missing...)
 	}
 	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory(), shortages: newShortages()}
+	c.together = newTogether(c)
 	if c.opts.AgentPort == 0 {
 		c.opts.AgentPort = defaultAgentPort
 	}

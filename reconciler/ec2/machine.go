@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -40,8 +39,7 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 			return err
 		}
 	}
-	in := &sdk.TerminateInstancesInput{InstanceIds: []string{machine}}
-	_, err := call(ctx, c, "TerminateInstances", 1, "terminate machine "+machine, c.opts.Client.TerminateInstances, in)
+	_, err := c.together.ends.Load(ctx, machine)
 	if err == nil {
 		c.memory.end(machine)
 	}
@@ -53,22 +51,9 @@ func (c *Cloud) TerminateMachine(ctx context.Context, machine string) error {
 
 // instance looks at one machine of the fleet.
 func (c *Cloud) instance(ctx context.Context, id string) (types.Instance, error) {
-	doing := "look at machine " + id
-	in := &sdk.DescribeInstancesInput{InstanceIds: []string{id}}
-	out, err := call(ctx, c, "DescribeInstances", 0, doing, c.opts.Client.DescribeInstances, in)
-	if err != nil {
-		return types.Instance{}, err
+	i, err := c.together.instances.Load(ctx, id)
+	if err == nil && !c.isOurs(i.Tags) {
+		return i, fmt.Errorf("machine %s: %w", id, errForeign)
 	}
-	for _, r := range out.Reservations {
-		for _, i := range r.Instances {
-			if aws.ToString(i.InstanceId) != id {
-				continue
-			}
-			if !c.isOurs(i.Tags) {
-				return i, fmt.Errorf("machine %s: %w", id, errForeign)
-			}
-			return i, nil
-		}
-	}
-	return types.Instance{}, &awserr.Error{Kind: awserr.NotFound, Doing: doing, Err: errAbsent}
+	return i, err
 }

@@ -39,12 +39,18 @@ func (a *API) seen(ctx context.Context) view {
 	return a.history[0]
 }
 
-// passes says whether a resource passes filters by tag. Others are not known, and
-// let nothing through.
+// passes says whether a resource passes filters by tag and id. Others are not known,
+// and let nothing through.
 func (a *API) passes(id string, filters []types.Filter) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, f := range filters {
+		if name := aws.ToString(f.Name); name == "volume-id" || name == "instance-id" {
+			if !slices.Contains(f.Values, id) {
+				return false
+			}
+			continue
+		}
 		key, ok := strings.CutPrefix(aws.ToString(f.Name), "tag:")
 		if !ok || !slices.Contains(f.Values, a.tags[id][key]) {
 			return false
