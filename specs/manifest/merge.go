@@ -14,6 +14,8 @@ type Options struct {
 	// about: deployments when there is a deployment's file, and the settings of one
 	// or a list of the fleet when a file has that list.
 	Prune bool
+	// Gone has Prune go by deployments also where no file of one is left.
+	Gone bool
 	// NewID gives the id of a deployment that is not there yet, by its name.
 	NewID func(name string) string
 }

@@ -13,7 +13,7 @@ import (
 func (m *merger) deployments(files []*File) {
 	byName := map[string]*File{}
 	var rest []*File
-	said := false
+	said := m.options.Gone
 	for _, f := range files {
 		d := f.Deployment
 		if d == nil {

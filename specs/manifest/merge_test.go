@@ -95,7 +95,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-func parsed(t *testing.T, files []string) []*File {
+func parsed(t testing.TB, files []string) []*File {
 	t.Helper()
 	var all []*File
 	for i := 0; i < len(files); i += 2 {

@@ -10,6 +10,11 @@ import (
 // MergeOptions say what is merged into what, and on which conditions.
 type MergeOptions struct {
 	Branch, Into string // of the hub
+	// Head is merged in place of the head of Branch: a Draft, which the hub does not
+	// have. Empty: Branch is.
+	Head string
+	// Author of the merge commit; zero: that of Options.
+	Author Author
 	// Resolve settles conflicts cell by cell; "" refuses them.
 	Resolve Side
 	// Tests has the base's own checks run on the merged rows.
@@ -81,7 +86,7 @@ func (r *Repo) approved(s *session, m *Merged, o MergeOptions) (string, error) {
 	if err != nil || message == "" {
 		return m.Commit, err
 	}
-	commit, err := s.value("CALL dolt_commit('--amend', '--allow-empty', '-m', ?, '--author', ?)", message, r.opts.Author.String())
+	commit, err := s.value("CALL dolt_commit('--amend', '--allow-empty', '-m', ?, '--author', ?)", message, r.by(o.Author))
 	if err != nil {
 		return "", fmt.Errorf("%s failed when its message was written, and nothing was changed: %w", o.what(), err)
 	}
@@ -125,9 +130,12 @@ func (r *Repo) Merge(ctx context.Context, branch, into, message string) (string,
 
 // trial merges on the session's branch, which begins at base.
 func (r *Repo) trial(s *session, base string, o MergeOptions) (*Merged, error) {
-	head, err := s.head(o.Branch)
-	if err != nil {
-		return nil, err
+	head := o.Head
+	var err error
+	if head == "" {
+		if head, err = s.head(o.Branch); err != nil {
+			return nil, err
+		}
 	}
 	fork, err := s.value("SELECT dolt_merge_base(?, ?)", base, head)
 	if err == nil {
@@ -139,6 +147,7 @@ func (r *Repo) trial(s *session, base string, o MergeOptions) (*Merged, error) {
 	m := &Merged{Base: base, Head: head}
 	m.Commit, m.Resolved, err = r.merge(s, merging{
 		ours: base, theirs: head, what: o.what(), message: fmt.Sprintf("merge %s into %s", o.Branch, o.Into), resolve: o.Resolve, history: true,
+		author: r.by(o.Author),
 	})
 	if err != nil || m.Commit == "" {
 		return m, err
@@ -160,7 +169,8 @@ type merging struct {
 	ours, theirs  string // commits; ours is the session's head
 	what, message string
 	resolve       Side
-	history       bool // theirs was written by people, who can be named
+	history       bool   // theirs was written by people, who can be named
+	author        string // as Dolt takes it
 }
 
 // merge returns the merge commit, "" when there is nothing to merge, with the
@@ -173,7 +183,7 @@ func (r *Repo) merge(s *session, m merging) (string, []Conflict, error) {
 			return "", nil, fmt.Errorf("%s cannot begin: %w", m.what, err)
 		}
 	}
-	merged := s.call("dolt_merge", "--no-ff", "-m", m.message, "--author", r.opts.Author.String(), m.theirs)
+	merged := s.call("dolt_merge", "--no-ff", "-m", m.message, "--author", m.author, m.theirs)
 	if containsAny(merged, "can't be merged", "schema conflict") {
 		return "", nil, &ConflictError{What: m.what, Reasons: []string{merged.Error()}}
 	}
@@ -209,7 +219,7 @@ func (r *Repo) recheck(s *session, m merging, noted []Violation) (string, []Conf
 	if len(left) > 0 {
 		return "", nil, conflictError(m.what, nil, nil, noted)
 	}
-	commit, err := s.value("CALL dolt_commit('-A', '--allow-empty', '-m', ?, '--author', ?)", m.message, r.opts.Author.String())
+	commit, err := s.value("CALL dolt_commit('-A', '--allow-empty', '-m', ?, '--author', ?)", m.message, m.author)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s cannot be committed, and nothing was changed: %w", m.what, err)
 	}
@@ -232,7 +242,7 @@ func (r *Repo) decide(s *session, m merging, clashes []*clash, violations []Viol
 		return "", nil, conflictError(m.what, nil, nil, violations)
 	}
 	// The merge is recorded also where the settled rows are all our own.
-	commit, err := s.value("CALL dolt_commit('-A', '--allow-empty', '-m', ?, '--author', ?)", m.message, r.opts.Author.String())
+	commit, err := s.value("CALL dolt_commit('-A', '--allow-empty', '-m', ?, '--author', ?)", m.message, m.author)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s cannot be committed, and nothing was changed: %w", m.what, err)
 	}

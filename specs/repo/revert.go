@@ -121,7 +121,7 @@ func (r *Repo) revert(s *session, base, target, what, message string) (string, e
 	if err != nil || opposite == "" {
 		return "", err // "": it changed no rows
 	}
-	merged, _, err := r.merge(s, merging{ours: base, theirs: opposite, what: "reverting " + what, message: "undo"})
+	merged, _, err := r.merge(s, merging{ours: base, theirs: opposite, what: "reverting " + what, message: "undo", author: r.by(Author{})})
 	if err != nil || merged == "" {
 		return "", err
 	}

@@ -184,10 +184,22 @@ func (r *Repo) dropScratch(ctx context.Context) error {
 
 // commit commits all that changed on the session's branch. "": nothing had.
 func (r *Repo) commit(s *session, message string) (string, error) {
+	return r.commitAs(s, Author{}, message)
+}
+
+// by is an author as Dolt takes one; zero: that of Options.
+func (r *Repo) by(a Author) string {
+	if a == (Author{}) {
+		a = r.opts.Author
+	}
+	return a.String()
+}
+
+func (r *Repo) commitAs(s *session, author Author, message string) (string, error) {
 	if strings.TrimSpace(message) == "" {
 		return "", errors.New("a commit needs a message that says why; give one")
 	}
-	hash, err := s.value("CALL dolt_commit('-A', '--skip-empty', '-m', ?, '--author', ?)", message, r.opts.Author.String())
+	hash, err := s.value("CALL dolt_commit('-A', '--skip-empty', '-m', ?, '--author', ?)", message, r.by(author))
 	if err != nil {
 		return "", fmt.Errorf("the change cannot be committed: %w", err)
 	}
@@ -199,8 +211,8 @@ func (r *Repo) push(s *session, scratch, branch string) error {
 	return r.pushSpec(s, branch, scratch+":"+branch)
 }
 
-func (r *Repo) pushSpec(s *session, branch, spec string) error {
-	err := r.withHub(func() error { return s.call("dolt_push", remote, spec) })
+func (r *Repo) pushSpec(s *session, branch, spec string, options ...any) error {
+	err := r.withHub(func() error { return s.call("dolt_push", append(options, remote, spec)...) })
 	if err == nil {
 		return nil
 	}
