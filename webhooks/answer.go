@@ -32,6 +32,9 @@ func (v *visit) answer(ctx context.Context) error {
 
 func (v *visit) answerTo(r request, mark string) string {
 	top := mark + "\n"
+	if r.edited {
+		return top + "This comment was edited, so it may say what its author did not. Say it in a new one.\n"
+	}
 	if r.refused {
 		return top + "Commands are for people who may write to this repository. Ask one of them.\n"
 	}
@@ -70,6 +73,6 @@ func (v *visit) judged(verb string) (string, []markdown.Section) {
 // wants says whether anybody asked for a command.
 func (v *visit) wants(verb string) bool {
 	return slices.ContainsFunc(v.asked, func(r request) bool {
-		return !r.refused && slices.ContainsFunc(r.commands, func(c command) bool { return c.verb == verb })
+		return !r.refused && !r.edited && slices.ContainsFunc(r.commands, func(c command) bool { return c.verb == verb })
 	})
 }

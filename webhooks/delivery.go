@@ -23,11 +23,14 @@ type payload struct {
 		numbered
 		PullRequest *struct{} `json:"pull_request"` // the issue is a pull request
 	} `json:"issue"`
-	CheckRun *struct {
-		PullRequests []numbered `json:"pull_requests"`
-	} `json:"check_run"`
-	Action string `json:"action"`
-	Ref    string `json:"ref"`
+	CheckRun   *checks `json:"check_run"`
+	CheckSuite *checks `json:"check_suite"`
+	Action     string  `json:"action"`
+	Ref        string  `json:"ref"`
+}
+
+type checks struct {
+	PullRequests []numbered `json:"pull_requests"`
 }
 
 type numbered struct {
@@ -36,20 +39,21 @@ type numbered struct {
 
 // about says which pull requests of the repository a delivery is about; 0 is all of
 // them. None: it does not concern us.
-func about(event string, body []byte, r Repository, base string) ([]int, error) {
+// anew: somebody asks for what was written to be written again.
+func about(event string, body []byte, r Repository, base string) (numbers []int, anew bool, err error) {
 	switch event {
-	case "pull_request", "issue_comment", "check_run", "push":
+	case "pull_request", "issue_comment", "check_run", "check_suite", "push":
 	default:
-		return nil, nil
+		return nil, false, nil
 	}
 	var p payload
 	if err := json.Unmarshal(body, &p); err != nil {
-		return nil, fmt.Errorf("the body is not the JSON of a %s event: %w", event, err)
+		return nil, false, fmt.Errorf("the body is not the JSON of a %s event: %w", event, err)
 	}
 	if !strings.EqualFold(p.Repository.Owner.Login, r.Owner) || !strings.EqualFold(p.Repository.Name, r.Name) {
-		return nil, nil
+		return nil, false, nil
 	}
-	return p.numbers(event, base), nil
+	return p.numbers(event, base), p.Action == "rerequested", nil
 }
 
 func (p payload) numbers(event, base string) []int {
@@ -61,6 +65,8 @@ func (p payload) numbers(event, base string) []int {
 		found = append(found, p.Issue.numbered)
 	case event == "check_run" && p.CheckRun != nil && p.Action == "rerequested":
 		found = p.CheckRun.PullRequests
+	case event == "check_suite" && p.CheckSuite != nil && p.Action == "rerequested":
+		found = p.CheckSuite.PullRequests
 	case event == "push" && p.Ref == "refs/heads/"+base:
 		return []int{0}
 	}

@@ -106,11 +106,11 @@ func (e *Endpoint) accept(w http.ResponseWriter, r *http.Request) (string, error
 	if err != nil {
 		return "", err
 	}
-	numbers, err := about(event, body, e.cfg.Repository, e.cfg.Base)
+	numbers, anew, err := about(event, body, e.cfg.Repository, e.cfg.Base)
 	if err != nil {
 		return "", refuse(http.StatusBadRequest, "%s", err)
 	}
-	return e.keep(r.Context(), id, numbers)
+	return e.keep(r.Context(), id, numbers, anew)
 }
 
 // read reads a body and checks who sent it.
@@ -157,13 +157,13 @@ func (e *Endpoint) secrets(ctx context.Context) ([][]byte, error) {
 	return secrets, nil
 }
 
-func (e *Endpoint) keep(ctx context.Context, id string, numbers []int) (string, error) {
+func (e *Endpoint) keep(ctx context.Context, id string, numbers []int, anew bool) (string, error) {
 	if len(numbers) == 0 {
 		return "ignored", nil
 	}
 	told := "seen before"
 	for i, n := range numbers {
-		item := Item{Repository: e.cfg.Repository, Number: n, Received: time.Now()}
+		item := Item{Repository: e.cfg.Repository, Number: n, Received: time.Now(), Anew: anew}
 		if i == len(numbers)-1 { // the id is noted when all of it is kept
 			item.Delivery = id
 		}

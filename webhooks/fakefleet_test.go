@@ -88,16 +88,16 @@ func (f *fakeFleet) Propose(_ context.Context, p webhooks.Proposal) (webhooks.Re
 	})
 }
 
-func (f *fakeFleet) Approve(_ context.Context, number int, head string, by webhooks.Person) error {
-	return do(f.trap, "Approve", func() error {
+func (f *fakeFleet) Approve(_ context.Context, number int, head string, by webhooks.Person) (webhooks.Approval, error) {
+	return call(f.trap, "Approve", func() (webhooks.Approval, error) {
 		defer f.in()()
 		if f.open[number] != head {
-			return fmt.Errorf("%w: %s is not proposed", webhooks.ErrRefused, head)
+			return webhooks.Approval{}, fmt.Errorf("%w: %s is not proposed", webhooks.ErrRefused, head)
 		}
 		if !slices.Contains(f.approvals[head], by.Login) {
 			f.approvals[head] = append(f.approvals[head], by.Login)
 		}
-		return nil
+		return webhooks.Approval{Counts: true}, nil
 	})
 }
 

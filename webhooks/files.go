@@ -5,14 +5,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 )
 
 // proposal reads what the pull request says: the files where it was cut from the base
 // branch, and at its head.
 func (v *visit) proposal(ctx context.Context) (Proposal, error) {
-	p := Proposal{Number: v.pr.Number, Title: v.pr.Title, URL: v.pr.URL, Author: v.pr.Author, Head: v.pr.HeadSHA}
+	p := Proposal{Number: v.pr.Number, Title: v.pr.Title, URL: v.pr.URL, Author: v.pr.Author, Head: v.pr.HeadSHA, Reverts: reverted(v.pr.Body, v.cfg.Repository)}
 	base, err := v.mergeBase(ctx)
 	if err != nil {
 		return p, err
@@ -22,6 +25,19 @@ func (v *visit) proposal(ctx context.Context) (Proposal, error) {
 	}
 	p.Files, err = v.filesAt(ctx, v.pr.HeadSHA, v.cfg.Dir)
 	return p, err
+}
+
+// revertLine is what GitHub writes into a pull request that its button "Revert" made.
+var revertLine = regexp.MustCompile(`(?m)^Reverts ([A-Za-z0-9._-]+/[A-Za-z0-9._-]+)?#([0-9]{1,9})\s*$`)
+
+// reverted reads the number of the pull request that a text says it takes back.
+func reverted(body string, r Repository) int {
+	m := revertLine.FindStringSubmatch(body)
+	if m == nil || m[1] != "" && !strings.EqualFold(m[1], r.String()) {
+		return 0
+	}
+	number, _ := strconv.Atoi(m[2]) // digits, and not many
+	return number
 }
 
 // mergeBase is asked for once for each head. Who merges the base branch into the head

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mainstaydb/mainstay/webhooks/markdown"
 )
 
 // A request is a comment with commands, and what became of them.
@@ -14,6 +16,7 @@ type request struct {
 	comment  Comment
 	commands []command
 	refused  bool
+	edited   bool
 	approval string // what became of one; empty: none was asked for
 }
 
@@ -28,7 +31,8 @@ type heard struct {
 const overlap = time.Minute
 
 // hear reads the comments that are new and does what has to be done before judging.
-// A comment counts when it is first read: what an edit makes of it does not.
+// A comment counts when it is first read, and not at all when somebody has edited it by
+// then: whoever may write to the repository can change what others said.
 func (v *visit) hear(ctx context.Context) error {
 	v.heard = v.note.Comments
 	if !v.note.UpdatedAt.IsZero() && v.note.UpdatedAt.Equal(v.pr.UpdatedAt) {
@@ -90,6 +94,11 @@ const mostHeard = 1000
 
 // heed looks at who asks, and records an approval before the change is judged.
 func (v *visit) heed(ctx context.Context, r request) error {
+	if r.edited = r.comment.Edited; r.edited {
+		v.log.Warn("a command in a comment that was edited is not carried out", "login", r.comment.Author.Login, "comment", r.comment.ID)
+		v.asked = append(v.asked, r)
+		return nil
+	}
 	may, err := v.cfg.GitHub.MayWrite(ctx, v.cfg.Repository, r.comment.Author.Login)
 	if err != nil && !errors.Is(err, ErrNotFound) { // who is gone may do nothing
 		return fmt.Errorf("cannot read what %s may do: %w", r.comment.Author.Login, err)
@@ -111,6 +120,20 @@ func (v *visit) heed(ctx context.Context, r request) error {
 	return nil
 }
 
+func approvalText(head string, by Person, a Approval) string {
+	var said []string
+	if a.Counts {
+		said = append(said, "Commit `"+short(head)+"` is approved by `"+token(by.Login)+"`.")
+	}
+	if len(a.Accepted) > 0 {
+		said = append(said, "`"+token(by.Login)+"` accepts what is warned of: `"+token(strings.Join(a.Accepted, ":"))+"`.")
+	}
+	if !a.Counts {
+		said = append(said, "It does not count as an approval, as it is that of who wrote or proposed the change.")
+	}
+	return strings.Join(said, " ")
+}
+
 // leastPrefix is how much of a commit or plan has to be given, as much as git shows.
 const leastPrefix = 7
 
@@ -128,13 +151,13 @@ func (v *visit) approve(ctx context.Context, c Comment, what string) (string, er
 	case what == "" && !c.CreatedAt.After(v.note.HeadSeen.Add(settled)):
 		return "Nothing is approved: a commit was pushed about when this was written. Look at it, and name it: `/mainstay approve " + short(v.pr.HeadSHA) + "`", nil
 	}
-	err := v.cfg.Fleet.Approve(ctx, v.pr.Number, v.pr.HeadSHA, c.Author)
+	a, err := v.cfg.Fleet.Approve(ctx, v.pr.Number, v.pr.HeadSHA, c.Author)
 	if errors.Is(err, ErrRefused) {
-		return "Nothing is approved: the fleet refuses it. Its rows `reviewers` say who may.", nil
+		return "Nothing is approved: " + markdown.Plain(err.Error(), longestMessage) + ".", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot record the approval of pull request %d by %s: %w", v.pr.Number, c.Author.Login, err)
 	}
 	v.approved = true
-	return "Commit `" + short(v.pr.HeadSHA) + "` is approved by `" + token(c.Author.Login) + "`.", nil
+	return approvalText(v.pr.HeadSHA, c.Author, a), nil
 }

@@ -49,6 +49,7 @@ type Comment struct {
 	Author    Person
 	Body      string
 	CreatedAt time.Time
+	Edited    bool // somebody changed it since, who need not be its author
 }
 
 // A CheckRun is the one check run of a commit.
@@ -127,8 +128,11 @@ type Proposal struct {
 	URL    string
 	Author Person
 	Head   string // sha
-	Base   []File // as the pull request found them
-	Files  []File // as it wants them
+	// Reverts is the number of the pull request that this one takes back, as GitHub
+	// writes it into its text; 0: none.
+	Reverts int
+	Base    []File // as the pull request found them
+	Files   []File // as it wants them
 }
 
 // A Finding is one with its place in the files.
@@ -157,8 +161,22 @@ type Review struct {
 // A Step is an action of the plan, or a wait.
 type Step struct{ Deployment, Kind, Disruption, Summary string }
 
-// A Conflict is a cell that main changed otherwise meanwhile.
-type Conflict struct{ Table, Key, Column, Base, Ours, Theirs, Path string }
+// A Conflict is a cell that main changed otherwise meanwhile. Path and Line are where
+// the files say it; empty: nowhere.
+type Conflict struct {
+	Table, Key, Column string
+	Base, Ours, Theirs string
+	Path               string
+	Line               int
+}
+
+// An Approval is what came of somebody's agreement.
+type Approval struct {
+	// Counts: it is one of the approvals that the fleet asks for, or would be. That of
+	// who wrote or proposed the change is not.
+	Counts   bool
+	Accepted []string // checks whose warnings are accepted with it
+}
 
 // An Overlap is another open proposal that touches what this one touches.
 type Overlap struct {
@@ -187,8 +205,9 @@ type Fleet interface {
 	// against the base that it was cut from, opens its proposal, and judges it.
 	// Files that cannot be read are findings, not an error.
 	Propose(ctx context.Context, p Proposal) (Review, error)
-	// Approve records that a person agrees to the head of a pull request.
-	Approve(ctx context.Context, number int, head string, by Person) error
+	// Approve records that a person agrees to the head of a pull request, and accepts
+	// what it was warned of. It is ErrRefused when there is nothing to record.
+	Approve(ctx context.Context, number int, head string, by Person) (Approval, error)
 	// Merge merges the proposal as a pull request was merged: its author, title and
 	// link, by whom. One that is merged already is found.
 	Merge(ctx context.Context, p Proposal, by Person, sha string) (Merge, error)
@@ -200,15 +219,17 @@ type Fleet interface {
 	Convergence(ctx context.Context, commit string) (Convergence, error)
 	// Render gives the desired state at main as files below a directory, with the
 	// comments of those that are there, and the commit of main and the commits since
-	// one that was rendered before with who made them and why.
+	// one that was rendered before with who made them and why. Only what main changed
+	// since then is written; with no such commit all that differs, and nothing deleted.
 	Render(ctx context.Context, dir string, there []File, since string) (Rendered, error)
 }
 
 // A Rendered is main as files.
 type Rendered struct {
 	Commit  string
-	Files   []File // that differ; nil content: to be deleted
-	Author  Person // of the newest commit that is not rendered
+	Files   []File   // that differ; nil content: to be deleted
+	Unknown []string // files of deployments that main does not have, and that stay
+	Author  Person   // of the newest commit that is not rendered
 	Message string
 	// FromGitHub says that all commits since came from pull requests: nothing needs to
 	// be rendered back.

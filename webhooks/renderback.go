@@ -149,11 +149,11 @@ func (v *visit) isRendered(ctx context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		out, err := v.cfg.Fleet.Render(ctx, v.cfg.Dir, files, r.Commit)
+		out, err := v.cfg.Fleet.Render(ctx, v.cfg.Dir, files, "")
 		if err != nil {
 			return false, fmt.Errorf("cannot compare pull request %d with the fleet's main: %w", v.pr.Number, err)
 		}
-		ours = len(out.Files) == 0
+		ours = len(out.Files)+len(out.Unknown) == 0
 	}
 	if ours {
 		v.note.Rendered = v.pr.HeadSHA

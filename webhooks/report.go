@@ -113,7 +113,7 @@ func annotations(r Review) []Annotation {
 		if c.Path == "" || len(all) == mostAnnotations {
 			continue
 		}
-		all = append(all, Annotation{Path: c.Path, Line: 1, Level: "failure", Title: "conflict",
+		all = append(all, Annotation{Path: c.Path, Line: max(1, c.Line), Level: "failure", Title: "conflict",
 			Message: markdown.Plain(fmt.Sprintf("%s %s.%s was %s; here it becomes %s, and main has %s by now",
 				c.Table, c.Key, c.Column, c.Base, c.Theirs, c.Ours), longestMessage)})
 	}

@@ -43,7 +43,17 @@ func (w *Worker) sweep(ctx context.Context) error {
 		return err
 	}
 	// None of these holds up the others.
-	return errors.Join(w.askAnew(ctx, s), w.deployments(ctx, s.notes), w.renderBack(ctx, s.open), w.tidy(s, last.Since))
+	errs := []error{w.askAnew(ctx, s), w.deployments(ctx, s.notes), w.tidy(s, last.Since)}
+	if !s.landing() {
+		errs = append(errs, w.renderBack(ctx, s.open))
+	}
+	return errors.Join(errs...)
+}
+
+// landing says whether something is merged on GitHub that the fleet's main may not
+// have yet: to write that main to the files would take it back there.
+func (s survey) landing() bool {
+	return slices.ContainsFunc(s.closed, func(pr PullRequest) bool { return pr.Merged && s.notes[pr.Number].State != "merged" })
 }
 
 func (w *Worker) ask(ctx context.Context, number int) error {

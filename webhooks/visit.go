@@ -22,7 +22,7 @@ type visit struct {
 	told     string    // why it was not judged, for who asks
 }
 
-func (w *Worker) visit(ctx context.Context, number int) error {
+func (w *Worker) visit(ctx context.Context, number int, anew bool) error {
 	n, err := w.notes.pull(number)
 	if err != nil {
 		return err
@@ -38,6 +38,9 @@ func (w *Worker) visit(ctx context.Context, number int) error {
 	v := &visit{Worker: w, log: w.log.With("number", number, "head", pr.HeadSHA), pr: pr, note: n}
 	if err := v.begin(time.Now()); err != nil {
 		return err
+	}
+	if anew {
+		v.note.Check, v.note.Comment = judgingID, ""
 	}
 	if err := v.hear(ctx); err != nil {
 		return err

@@ -13,6 +13,9 @@ type Item struct {
 	Number     int    // of the pull request; 0: all, which is a sweep
 	Delivery   string // GitHub's id of the delivery; empty: it came by none
 	Received   time.Time
+	// Anew: all of it is written again, also what was. Somebody pressed "Re-run", and
+	// GitHub shows a check that waits.
+	Anew bool `json:",omitempty"`
 }
 
 // An Inbox keeps items until they are worked off.

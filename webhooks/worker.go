@@ -104,7 +104,32 @@ func (w *Worker) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.cfg.Queue.Run(ctx, w.work) })
 	group.Go(func() error { return w.tick(ctx) })
+	group.Go(func() error { return w.follow(ctx) })
 	return group.Wait()
+}
+
+// followEvery is how soon GitHub hears that a merged commit is carried out. A look asks
+// the fleet's repository alone.
+const followEvery = 5 * time.Second
+
+// follow looks after merged commits between sweeps.
+func (w *Worker) follow(ctx context.Context) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		all, err := w.notes.pulls()
+		if err == nil {
+			err = w.deployments(ctx, all)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.log.Warn("cannot look how far merged pull requests are; it is tried again", "err", err)
+		}
+	}
 }
 
 // Wake asks for a sweep now, for who knows that the fleet moved.
@@ -134,5 +159,5 @@ func (w *Worker) work(ctx context.Context, item Item) error {
 	if item.Number == 0 {
 		return w.sweep(ctx)
 	}
-	return w.visit(ctx, item.Number)
+	return w.visit(ctx, item.Number, item.Anew)
 }

@@ -84,6 +84,9 @@ func (a *app) exportFiles(ctx context.Context, o exportOptions) error {
 	e := &exporter{options: o, doc: exportDoc{
 		Commit: commit, Directory: o.dir, Written: []string{}, Renamed: []renamedFile{}, Gone: []string{}, Removed: []string{}, Checked: o.check,
 	}}
+	if err := e.read(); err != nil {
+		return err
+	}
 	if err := e.plan(tables); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,18 +42,12 @@ func (a *app) prApprove(ctx context.Context, which, comment string) error {
 		if err != nil {
 			return nil, err
 		}
-		main, err := c.Resolve(ctx, p.Base)
+		wrote, err := c.wrote(ctx, p, head, c.author.Email)
 		if err != nil {
 			return nil, err
 		}
-		authors, err := c.Authors(ctx, main, head)
-		if err != nil {
-			return nil, err
-		}
-		for _, author := range append(authors, p.AuthorEmail) {
-			if strings.EqualFold(author, c.author.Email) {
-				return nil, refusef("%s wrote or proposed a part of %s: an approval is somebody else's to give", c.author.Email, p.Branch)
-			}
+		if wrote {
+			return nil, refusef("%s wrote or proposed a part of %s: an approval is somebody else's to give", c.author.Email, p.Branch)
 		}
 		review = proposals.Review{Proposal: p.ID, Person: c.author.Email, Head: head, Comment: comment, At: time.Now()}
 		return []repo.Edit{put(proposals.TableReviews, review.Row())}, nil
@@ -66,6 +61,19 @@ func (a *app) prApprove(ctx context.Context, which, comment string) error {
 	}
 	fmt.Fprintf(a.stdout, "%s approves #%d at %s\n", review.Person, review.Proposal, view.Short(review.Head))
 	return nil
+}
+
+// wrote says whether a person wrote or proposed a part of a proposal.
+func (c *client) wrote(ctx context.Context, p proposals.Proposal, head, person string) (bool, error) {
+	main, err := c.Resolve(ctx, p.Base)
+	if err != nil {
+		return false, err
+	}
+	authors, err := c.Authors(ctx, main, head)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(append(authors, p.AuthorEmail), func(a string) bool { return strings.EqualFold(a, person) }), nil
 }
 
 func newPRCloseCommand(a *app) *cobra.Command {
@@ -100,6 +108,7 @@ type prMergeOptions struct {
 	ours, theirs bool
 	ack          []string
 	deleteBranch bool
+	author       repo.Author // of the merge commit; zero: who merges
 }
 
 func newPRMergeCommand(a *app) *cobra.Command {

@@ -47,6 +47,7 @@ func addCommands(root *cobra.Command, a *app) {
 		newUpCommand(a),
 		newDownCommand(a),
 		newServeCommand(a),
+		newSecretCommand(a),
 		newInitCommand(a),
 		newStatusCommand(a),
 		newConnectCommand(a),

@@ -12,6 +12,7 @@ import (
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 )
 
 func newServeCommand(a *app) *cobra.Command {
@@ -69,54 +70,71 @@ func (a *app) serve(ctx context.Context, c daemon.Config, file string, log *slog
 	defer lock.Close()
 	ctx, _, stop := untilSignal(ctx)
 	defer stop()
-	plane, err := openPlane(ctx, c, h, file, log)
+	plane, github, err := openPlane(ctx, c, h, file, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, plane.Close()) }()
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() error { return plane.Run(within) })
+	if github != nil {
+		defer func() { err = errors.Join(err, github.Close()) }()
+		group.Go(func() error { return github.Run(within) })
+		log.Info("reviewing pull requests", "repository", c.GitHub.Repository, "webhook", github.Address())
+	}
 	log.Info("serving", "hub", c.Hub.URL, "http", plane.Address())
-	if err := plane.Run(ctx); ctx.Err() == nil {
+	if err := group.Wait(); ctx.Err() == nil {
 		return err
 	}
 	log.Info("ended; the databases run on")
 	return nil
 }
 
-// openPlane puts the control plane of a configuration together, and tells the
-// commands where it is.
-func openPlane(ctx context.Context, c daemon.Config, h home.Home, file string, log *slog.Logger) (*controlplane.Plane, error) {
+// openPlane puts the control plane of a configuration together, with who speaks with
+// GitHub, if there is one, and tells the commands where it is.
+func openPlane(ctx context.Context, c daemon.Config, h home.Home, file string, log *slog.Logger) (*controlplane.Plane, *reviewer, error) {
 	store, world, err := openWorld(ctx, c, log)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	password := ""
 	if c.Hub.PasswordFile != "" {
 		if password, err = readPassword(c.Hub.PasswordFile); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	holder, err := h.Holder()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	clone, err := repo.Open(ctx, repo.Options{
 		Dir: h.Clone(), Hub: c.Hub.URL, User: c.Hub.User, Password: password,
 		Author: repo.Author{Name: "mainstay", Email: "mainstay@localhost"}, Logger: log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plane, err := controlplane.Open(ctx, controlplane.Config{
 		Repo: clone, World: world, Secrets: store, Listen: c.Listen, Holder: holder, Log: log,
 	})
 	if err != nil {
-		return nil, errors.Join(err, clone.Close())
+		return nil, nil, errors.Join(err, clone.Close())
+	}
+	var github *reviewer
+	if c.GitHub != nil {
+		github, err = openReviewer(ctx, reviewing{config: c, home: h, password: password, store: store, registry: plane.Registry(), wake: plane.Wake, log: log})
+		if err != nil {
+			return nil, nil, errors.Join(err, plane.Close())
+		}
 	}
 	err = h.WriteRun(home.Run{
 		PID: os.Getpid(), Hub: c.Hub.URL, User: c.Hub.User, PasswordFile: c.Hub.PasswordFile, HTTP: plane.Address(), Config: file,
 	})
 	if err != nil {
-		return nil, errors.Join(err, plane.Close())
+		if github != nil {
+			err = errors.Join(err, github.Close())
+		}
+		return nil, nil, errors.Join(err, plane.Close())
 	}
-	return plane, nil
+	return plane, github, nil
 }

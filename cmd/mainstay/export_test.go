@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,7 +85,7 @@ func TestExportFiles(t *testing.T) {
 			}
 			tables := manifest.Tables{specs.TableDeployments: c.rows}
 			e := &exporter{options: exportOptions{dir: dir, prune: c.prune}}
-			if err := e.plan(tables); err != nil {
+			if err := errors.Join(e.read(), e.plan(tables)); err != nil {
 				t.Fatal(err)
 			}
 			if err := e.write(); err != nil {
@@ -94,7 +95,7 @@ func TestExportFiles(t *testing.T) {
 				t.Errorf("%s gone: %v", d, e.doc.Gone)
 			}
 			again := &exporter{options: exportOptions{dir: dir, prune: c.prune, check: true}}
-			if err := again.plan(tables); err != nil || len(again.writes)+len(again.removes) > 0 {
+			if err := errors.Join(again.read(), again.plan(tables)); err != nil || len(again.writes)+len(again.removes) > 0 {
 				t.Errorf("a second export has something to do: %v %v %v", again.doc, again.removes, err)
 			}
 		})

@@ -14,13 +14,24 @@ import (
 	"github.com/mainstaydb/mainstay/specs/manifest"
 )
 
-// An exporter brings a directory in line with rows. It works everything out
-// before it writes the first file.
+// An exporter brings the files of a directory in line with rows. It works everything
+// out from what was read before the first file is written.
 type exporter struct {
 	options exportOptions
+	files   []manifestFile // of deployments, that are there
+	fleet   []byte         // of the fleet's file; nil: there is none
+	below   string         // where new files of deployments go
+
 	doc     exportDoc
-	writes  []manifestFile // path and new content
+	writes  []exported
 	removes []string
+}
+
+// An exported is a file with its new content.
+type exported struct {
+	path string
+	data []byte
+	id   string // of the deployment; empty: it is the fleet's
 }
 
 // plan works out what to write.
@@ -29,15 +40,11 @@ func (e *exporter) plan(tables manifest.Tables) error {
 	if err != nil {
 		return err
 	}
-	files, err := e.files()
-	if err != nil {
-		return err
-	}
-	matched := match(deployments, files)
+	matched := match(deployments, e.files)
 	used, targets := map[string]bool{}, map[string]bool{}
 	for i, d := range deployments {
 		old := matched[i]
-		target := filepath.Join(e.options.dir, deploymentsDir, d.Name+".yaml")
+		target := filepath.Join(e.below, d.Name+".yaml")
 		if old != nil {
 			used[old.path] = true
 			target = filepath.Join(filepath.Dir(old.path), d.Name+".yaml")
@@ -47,7 +54,7 @@ func (e *exporter) plan(tables manifest.Tables) error {
 			return err
 		}
 	}
-	for _, f := range files {
+	for _, f := range e.files {
 		if !used[f.path] && !targets[f.path] {
 			e.doc.Gone = append(e.doc.Gone, f.path)
 		}
@@ -61,7 +68,7 @@ func (e *exporter) plan(tables manifest.Tables) error {
 		e.doc.Removed = e.doc.Gone
 		e.removes = append(e.removes, e.doc.Gone...)
 	}
-	return e.fleet(tables)
+	return e.planFleet(tables)
 }
 
 // deploymentsOf reads the rows, by name, with their settings.
@@ -90,27 +97,31 @@ func deploymentsOf(tables manifest.Tables) ([]*specs.Deployment, error) {
 	return all, nil
 }
 
-// files reads the files of deployments that are there. What cannot be read cannot
-// be kept, and is not written over.
-func (e *exporter) files() ([]manifestFile, error) {
-	dir := filepath.Join(e.options.dir, deploymentsDir)
-	if !there(dir) {
-		return nil, nil
-	}
-	paths, err := yamlBelow(dir)
-	if err != nil {
-		return nil, err
-	}
-	files, err := readManifests(paths)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range files {
-		if f.Deployment == nil {
-			return nil, fmt.Errorf("%s says no deployment, and stands among files that do; move it away", f.path)
+// read reads the files that are there. What cannot be read cannot be kept, and is not
+// written over.
+func (e *exporter) read() error {
+	e.below = filepath.Join(e.options.dir, deploymentsDir)
+	if there(e.below) {
+		paths, err := yamlBelow(e.below)
+		if err != nil {
+			return err
+		}
+		if e.files, err = readManifests(paths); err != nil {
+			return err
 		}
 	}
-	return files, nil
+	for _, f := range e.files {
+		if f.Deployment == nil {
+			return fmt.Errorf("%s says no deployment, and stands among files that do; move it away", f.path)
+		}
+	}
+	path := filepath.Join(e.options.dir, manifest.FleetFile)
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot read %s: %w", path, pathCause(err))
+	}
+	e.fleet = data
+	return nil
 }
 
 // match finds the file of each deployment: by id, else by name.
@@ -146,40 +157,35 @@ func (e *exporter) deployment(d *specs.Deployment, old *manifestFile, target str
 	}
 	if old != nil && old.path != target {
 		e.doc.Renamed = append(e.doc.Renamed, renamedFile{old.path, target})
-		e.writes = append(e.writes, manifestFile{path: target, data: data})
+		e.writes = append(e.writes, exported{target, data, d.ID})
 		return nil
 	}
-	e.file(target, existing, data)
+	e.file(exported{target, data, d.ID}, existing)
 	return nil
 }
 
 // file plans a file, unless it is as it should be.
-func (e *exporter) file(path string, existing, data []byte) {
-	if existing != nil && bytes.Equal(existing, data) {
+func (e *exporter) file(f exported, existing []byte) {
+	if existing != nil && bytes.Equal(existing, f.data) {
 		e.doc.Unchanged++
 		return
 	}
-	e.doc.Written = append(e.doc.Written, path)
-	e.writes = append(e.writes, manifestFile{path: path, data: data})
+	e.doc.Written = append(e.doc.Written, f.path)
+	e.writes = append(e.writes, f)
 }
 
-func (e *exporter) fleet(tables manifest.Tables) error {
+func (e *exporter) planFleet(tables manifest.Tables) error {
 	path := filepath.Join(e.options.dir, manifest.FleetFile)
-	existing, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return fmt.Errorf("cannot read %s: %w", path, pathCause(err))
-	default:
-		if _, faults := manifest.Parse(path, existing); len(faults) > 0 {
+	if e.fleet != nil {
+		if _, faults := manifest.Parse(path, e.fleet); len(faults) > 0 {
 			return faulty(faults)
 		}
 	}
-	data, err := manifest.EncodeFleet(tables, existing)
+	data, err := manifest.EncodeFleet(tables, e.fleet)
 	if err != nil {
 		return err
 	}
-	e.file(path, existing, data)
+	e.file(exported{path: path, data: data}, e.fleet)
 	return nil
 }
 

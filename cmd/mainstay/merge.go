@@ -20,7 +20,7 @@ func (c *client) mergeProposal(
 	shown := c.shownPlan(ctx, p, book, o)
 	var last *reviewed
 	done, err := c.MergeChecked(ctx, repo.MergeOptions{
-		Branch: p.Branch, Into: p.Base, Resolve: o.side(), Tests: true,
+		Branch: p.Branch, Into: p.Base, Resolve: o.side(), Tests: true, Author: o.author,
 		Approve: func(m *repo.Merged) (string, error) {
 			r, err := c.judgeMerge(ctx, p, book, m, o.ack)
 			if err != nil {

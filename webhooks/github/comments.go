@@ -99,7 +99,7 @@ func (c *Client) Comments(ctx context.Context, r webhooks.Repository, number int
 	for _, each := range found {
 		// GitHub's "since" is about edits too.
 		if created := each.GetCreatedAt().Time; !created.Before(since) {
-			all = append(all, webhooks.Comment{ID: each.GetID(), Author: c.person(each.User), Body: each.GetBody(), CreatedAt: created})
+			all = append(all, webhooks.Comment{ID: each.GetID(), Author: c.person(each.User), Body: each.GetBody(), CreatedAt: created, Edited: each.GetUpdatedAt().After(created)})
 		}
 	}
 	return all, nil

@@ -139,3 +139,15 @@ func (r *Repository) landed(by *Person, branch, before, after string) {
 		pr.close(by)
 	}
 }
+
+// Pull is the open pull request of a branch of the repository; nil: there is none.
+func (r *Repository) Pull(branch string) *PullRequest {
+	r.g.mu.Lock()
+	defer r.g.mu.Unlock()
+	for _, pr := range r.pulls {
+		if pr.state == open && pr.headRepo == r && pr.Branch == branch {
+			return pr
+		}
+	}
+	return nil
+}

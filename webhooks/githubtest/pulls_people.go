@@ -107,3 +107,16 @@ func (pr *PullRequest) Revert(by string) (*PullRequest, error) {
 	r.push(p, branch, title+"\n\nThis reverts commit "+merged.sha+".", tree, tip)
 	return r.openPull(p, title, "Reverts "+r.fullName()+"#"+itoa(pr.Number), r, branch, pr.base, false), nil
 }
+
+// Update merges the base into its branch, with files as somebody settled them.
+func (pr *PullRequest) Update(by string, settled Files) string {
+	pr.g.mu.Lock()
+	defer pr.g.mu.Unlock()
+	r := pr.headRepo
+	tip := pr.repo.refs[refHeads+pr.base]
+	files := r.objects.flat(r.objects.commits[tip].tree)
+	for path, text := range settled {
+		files[path] = entry{mode: modeFile, sha: r.objects.blob([]byte(text))}
+	}
+	return r.push(pr.g.person(by), pr.Branch, "Merge branch '"+pr.base+"' into "+pr.Branch, r.objects.build(files), pr.headSHA, tip)
+}

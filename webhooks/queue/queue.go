@@ -186,7 +186,7 @@ func (q *Queue) Put(_ context.Context, item webhooks.Item) (bool, error) {
 func (q *Queue) add(item webhooks.Item) error {
 	name := fileName(item)
 	e := q.entries[name]
-	if e == nil {
+	if e == nil || item.Anew && !e.item.Anew {
 		content, err := json.Marshal(item)
 		if err != nil {
 			return err
@@ -194,9 +194,12 @@ func (q *Queue) add(item webhooks.Item) error {
 		if err := durable.WriteFile(filepath.Join(q.dir, name), content, 0o600); err != nil {
 			return err
 		}
+	}
+	if e == nil {
 		e = newEntry(item)
 		q.entries[name] = e
 	}
+	e.item.Anew = e.item.Anew || item.Anew
 	e.asked++
 	if item.Delivery != "" { // something happened: what failed may go well now
 		e.due = time.Time{}

@@ -49,6 +49,7 @@ type Plane struct {
 	agents   *agentclient.Client
 	loop     *reconciler.Reconciler
 	listener net.Listener
+	registry *prometheus.Registry
 }
 
 // Open puts it together; nothing runs before Run.
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Plane, error) {
 		Names: world.Names, Certificates: world.Certificates, Authority: world.Authority, Agent: world.Agent, Grace: world.Grace,
 		Holder: cfg.Holder, Log: cfg.Log, Registry: registry, Poll: cfg.Poll, Look: world.Look, LookLeast: world.LookLeast,
 	})
-	return &Plane{cfg: cfg, ca: ca, world: world, agents: agents, loop: loop, listener: listener}, nil
+	return &Plane{cfg: cfg, ca: ca, world: world, agents: agents, loop: loop, listener: listener, registry: registry}, nil
 }
 
 // hubSecret says whose secrets these are: the first commit of the hub's main.
@@ -111,6 +112,9 @@ func missing(base *specs.Snapshot, changes []specs.RowChange, authors, approvals
 
 // Address is where the HTTP side listens.
 func (p *Plane) Address() string { return p.listener.Addr().String() }
+
+// Registry takes metrics that are served beside the control plane's own.
+func (p *Plane) Registry() prometheus.Registerer { return p.registry }
 
 // CA is the certificate of the fleet's authority, PEM.
 func (p *Plane) CA() []byte { return p.ca.PEM() }

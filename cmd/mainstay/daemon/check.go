@@ -66,6 +66,9 @@ func (c Config) check(doc *yaml.Node, checkHub func(string) error) error {
 	c.checkListen(k)
 	c.checkNames(k)
 	c.checkAgent(k)
+	if c.GitHub != nil {
+		c.GitHub.check(k)
+	}
 	return k.err
 }
 
@@ -131,7 +134,7 @@ func (c Config) checkSecrets(k *checker) {
 func (c Config) checkListen(k *checker) {
 	if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 		k.fail("listen", "%q is no address; write host:port, such as 127.0.0.1:9400", c.Listen)
-	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	} else if !isLoopback(host) {
 		k.fail("listen", "%q is open to others, and it has no access control; write a loopback address", c.Listen)
 	}
 }

@@ -30,6 +30,7 @@ type Config struct {
 	ACME        *ACME   `yaml:"acme"`
 	Secrets     Secrets `yaml:"secrets"`
 	Agent       *Agent  `yaml:"agent"`
+	GitHub      *GitHub `yaml:"github"`
 	Listen      string  `yaml:"listen"` // metrics and health
 	LogLevel    string  `yaml:"log_level"`
 }
@@ -206,6 +207,9 @@ func (c *Config) resolve(base string) {
 	}
 	if c.ACME != nil {
 		paths = append(paths, &c.ACME.CAFile)
+	}
+	if c.GitHub != nil {
+		c.GitHub.resolve(base)
 	}
 	for _, path := range paths {
 		if *path != "" && !filepath.IsAbs(*path) {

@@ -153,6 +153,58 @@ func TestEC2Faults(t *testing.T) {
 	}
 }
 
+const onGitHub = good + `github:
+  repository: acme/fleet
+  app: Iv23abc
+  private_key: file:app.pem
+  webhook: {listen: "0.0.0.0:9480", secret: "store:github/webhook"}
+  render: pull-request
+  people:
+    ann: ann@acme.example
+`
+
+func TestGitHub(t *testing.T) {
+	t.Parallel()
+	c, err := parse([]byte(onGitHub), anyHub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.resolve("/etc/mainstay")
+	key, isFile := c.GitHub.PrivateKey.File()
+	name, isName := c.GitHub.Webhook.Secret.Name()
+	if !isFile || key != "/etc/mainstay/app.pem" || !isName || name != "github/webhook" || c.GitHub.People["ann"] != "ann@acme.example" {
+		t.Errorf("read as %+v", c.GitHub)
+	}
+}
+
+func TestGitHubFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		old, new string
+		want     []string
+	}{
+		"no repository":      {"acme/fleet", "fleet", []string{"line 10", "OWNER/NAME"}},
+		"nobody asks":        {"  app: Iv23abc\n", "", []string{"line 10", "as whom"}},
+		"two ask":            {"  app:", "  token: file:t\n  app:", []string{"line 11", "App already"}},
+		"no key":             {"  private_key: file:app.pem\n", "", []string{"line 10", "github.private_key: is missing"}},
+		"a key in the clear": {"file:app.pem", "-----BEGIN", []string{"line 12", "file:PATH"}},
+		"no secret":          {", secret: \"store:github/webhook\"", "", []string{"line 13", "webhook.secret: is missing"}},
+		"no name":            {"store:github/webhook", "store:../x", []string{"line 13", "store:NAME"}},
+		"no address":         {"0.0.0.0:9480", "9480", []string{"line 13", "host:port"}},
+		"half a certificate": {"0.0.0.0:9480\"", "0.0.0.0:9480\", cert: c.pem", []string{"line 13", "certificate"}},
+		"no way back":        {"pull-request", "push", []string{"line 14", "commit"}},
+		"out of the folder":  {"  render:", "  dir: ../x\n  render:", []string{"line 14", "folder"}},
+		"in the clear":       {"  render:", "  url: http://github.example\n  render:", []string{"line 14", "https"}},
+		"too often":          {"  render:", "  sweep: 1s\n  render:", []string{"line 14", "10s"}},
+		"no mail":            {"ann@acme.example", "ann", []string{"line 16", "mail address"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantFault(t, strings.Replace(onGitHub, c.old, c.new, 1), c.want)
+		})
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	f.Add(onEC2)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 )
@@ -63,12 +64,24 @@ func TestTwoControlPlanes(t *testing.T) {
 
 // A daemon is one mainstay serve.
 type daemon struct {
-	cmd *exec.Cmd
-	out *output
+	t      *testing.T
+	config string // file
+	cmd    *exec.Cmd
+	out    *output
 }
 
-// serve runs a control plane of its own on the fleet's hub, cloud and secrets.
-func (f *fleet) serve(name string) *daemon {
+// serve runs a control plane of its own on the fleet's hub, cloud and secrets. More is
+// the rest of its configuration.
+func (f *fleet) serve(name string, more ...string) *daemon {
+	f.t.Helper()
+	d := &daemon{t: f.t, config: f.configure(name, more...)}
+	f.t.Cleanup(d.end)
+	d.start()
+	return d
+}
+
+// configure writes the configuration of a control plane.
+func (f *fleet) configure(name string, more ...string) string {
 	f.t.Helper()
 	hub := f.hub()
 	dir := filepath.Join(f.dir, "..", name)
@@ -92,24 +105,45 @@ cloud:
 secrets:
   dir: %s
 log_level: debug
-`, hub.Hub, hub.User, passwordFile, dir, of.Cloud(), of.Secrets())
+%s`, hub.Hub, hub.User, passwordFile, dir, of.Cloud(), of.Secrets(), strings.Join(more, ""))
 	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
-	d := &daemon{out: &output{}, cmd: exec.Command(program(f.t), "serve", "--config", config)}
-	d.cmd.Env = environment(f.t)
+	return config
+}
+
+// start runs it and waits until it serves.
+func (d *daemon) start() {
+	d.t.Helper()
+	d.out, d.cmd = &output{}, exec.Command(program(d.t), "serve", "--config", d.config)
+	d.cmd.Env = environmentIn(filepath.Dir(d.config))
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.out
 	if err := d.cmd.Start(); err != nil {
-		f.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	f.t.Cleanup(func() {
-		_ = d.cmd.Process.Signal(syscall.SIGTERM)
-		if err := d.cmd.Wait(); err != nil {
-			f.t.Errorf("mainstay serve did not end well: %v\n%s", err, d.out)
+	for deadline := time.Now().Add(patience); !strings.Contains(d.out.String(), "msg=serving"); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			d.t.Fatalf("mainstay serve does not serve: %s", d.out)
 		}
-	})
-	f.until("mainstay serve serves", func() bool { return strings.Contains(d.out.String(), "msg=serving") })
-	return d
+	}
+}
+
+// kill ends it as a crash does.
+func (d *daemon) kill() {
+	_ = d.cmd.Process.Kill()
+	_ = d.cmd.Wait() // says that it was killed
+	d.cmd = nil
+}
+
+func (d *daemon) end() {
+	if d.cmd == nil {
+		return
+	}
+	_ = d.cmd.Process.Signal(syscall.SIGTERM)
+	if err := d.cmd.Wait(); err != nil {
+		d.t.Errorf("mainstay serve did not end well: %v\n%s", err, d.out)
+	}
+	d.cmd = nil
 }
 
 // field is the value of a key in a line of a log.
