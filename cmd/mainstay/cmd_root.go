@@ -54,6 +54,7 @@ func addCommands(root *cobra.Command, a *app) {
 		newSQLCommand(a),
 		newBranchCommand(a),
 		newPRCommand(a),
+		newCICommand(a),
 		newPlanCommand(a),
 		newDiffCommand(a),
 		newLogCommand(a),

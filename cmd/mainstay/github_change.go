@@ -244,16 +244,22 @@ func (c *client) deletedIn(ctx context.Context, commit string) (map[string]strin
 	return gone, nil
 }
 
-// errNoDraft: the engine refuses the rows; the findings say why.
-var errNoDraft = errors.New("the rows cannot be committed")
+// A drafted is a commit of the clone, or why there can be none.
+type drafted struct {
+	commit string
+	review *webhooks.Review
+}
 
-// draft makes the commit of a carried change in the clone.
-func (c *client) draft(ctx context.Context, done carried, message string, author repo.Author) (string, error) {
+// draftOrRefuse makes the commit of a carried change in the clone. What the engine
+// does not take is told as the findings about it.
+func (c *client) draftOrRefuse(ctx context.Context, done carried, d repo.Draft) (drafted, error) {
 	// One transaction: by itself each statement would write the working set.
-	commit, err := c.Draft(ctx, repo.Draft{From: done.on, Statements: "SET @@autocommit = 0;\n" + manifest.Statements(done.Changes), Message: message, Author: author})
+	d.From, d.Statements = done.on, "SET @@autocommit = 0;\n"+manifest.Statements(done.Changes)
+	commit, err := c.Draft(ctx, d)
 	var statement *repo.StatementError
 	if errors.As(err, &statement) {
-		return "", fmt.Errorf("%w: %w", errNoDraft, err)
+		r, err := c.refusedRows(ctx, done, err)
+		return drafted{review: &r}, err
 	}
-	return commit, err
+	return drafted{commit: commit}, err
 }

@@ -87,7 +87,7 @@ func (b *bridge) bring(ctx context.Context, p webhooks.Proposal) (brought, error
 	case len(done.carried.Conflicts) > 0:
 		return refuse(webhooks.Review{Conflicts: carriedConflicts(done.carried)})
 	case len(done.carried.Changes) == 0:
-		r, err := b.nothing(ctx)
+		r, err := b.client.nothing(ctx)
 		if err != nil {
 			return done, err
 		}
@@ -95,25 +95,29 @@ func (b *bridge) bring(ctx context.Context, p webhooks.Proposal) (brought, error
 	}
 	head := there
 	if !fits {
-		if head, err = b.client.draft(ctx, done.carried, b.draftMessage(p, files.digest), b.author(p.Author)); errors.Is(err, errNoDraft) {
-			r, err := b.client.refusedRows(ctx, done.carried, err)
-			if err != nil {
-				return done, err
-			}
-			return refuse(r)
+		made, err := b.client.draftOrRefuse(ctx, done.carried, repo.Draft{Message: b.draftMessage(p, files.digest), Author: b.author(p.Author)})
+		if err != nil {
+			return done, err
 		}
-		if err == nil {
-			err = b.client.Place(ctx, pullBranch(p.Number), head)
+		if made.review != nil {
+			return refuse(*made.review)
 		}
-		if err == nil {
-			_, err = b.client.Fetch(ctx)
+		head = made.commit
+		if err := b.client.place(ctx, pullBranch(p.Number), head); err != nil {
+			return done, err
 		}
-	}
-	if err != nil {
-		return done, err
 	}
 	done.proposal, err = b.enter(ctx, p, head)
 	return done, err
+}
+
+// place has a branch of the hub be at a commit, here too.
+func (c *client) place(ctx context.Context, branch, commit string) error {
+	if err := c.Place(ctx, branch, commit); err != nil {
+		return err
+	}
+	_, err := c.Fetch(ctx)
+	return err
 }
 
 // there is the commit that a pull request was brought to before, and whether it is of
@@ -134,12 +138,12 @@ func (b *bridge) there(ctx context.Context, p webhooks.Proposal, digest string) 
 }
 
 // nothing is the review of a change that the fleet has already.
-func (b *bridge) nothing(ctx context.Context) (webhooks.Review, error) {
-	main, err := b.client.Resolve(ctx, repo.MainBranch)
+func (c *client) nothing(ctx context.Context) (webhooks.Review, error) {
+	main, err := c.Resolve(ctx, repo.MainBranch)
 	if err != nil {
 		return webhooks.Review{}, err
 	}
-	fleet, err := b.client.CountDeployments(ctx, main)
+	fleet, err := c.CountDeployments(ctx, main)
 	return webhooks.Review{Commit: main, Base: main, Passed: true, Fleet: fleet}, err
 }
 

@@ -24,6 +24,7 @@ type team struct {
 	github *githubtest.GitHub
 	repo   *githubtest.Repository
 	daemon *daemon
+	hook   string // where deliveries go
 }
 
 const webhookSecret = "a-secret-of-the-webhook"
@@ -58,7 +59,8 @@ func newTeam(t *testing.T, more ...string) *team {
   sweep: 10s
 %s`, w.github.URL, fmt.Sprint(app.ID), filepath.Join(dir, "app.pem"), port, filepath.Join(dir, "webhook"), strings.Join(more, ""))
 	w.daemon = w.serve("reviewer", section)
-	w.github.Hook(fmt.Sprintf("http://127.0.0.1:%d/github", port), webhookSecret)
+	w.hook = fmt.Sprintf("http://127.0.0.1:%d/github", port)
+	w.github.Hook(w.hook, webhookSecret)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the reviewing control plane said:\n%s", w.daemon.out)

@@ -118,7 +118,7 @@ func WriteCheck(w io.Writer, style render.Style, c Check) error {
 	}
 	b.WriteString("\n")
 	for _, f := range c.Findings {
-		fmt.Fprintf(&b, "%s %s\n", mark(style, f.Severity), render.Visible(fmt.Sprintf("%s [%s]", f.String(), f.Check)))
+		fmt.Fprintf(&b, "%s %s\n", Mark(style, f.Severity), render.Visible(fmt.Sprintf("%s [%s]", f.String(), f.Check)))
 	}
 	if c.Passed {
 		fmt.Fprintf(&b, "%s\n", style.Good("the checks pass"))
@@ -137,7 +137,8 @@ func WriteCheck(w io.Writer, style render.Style, c Check) error {
 	return WritePlan(w, style, shown)
 }
 
-func mark(style render.Style, s specs.Severity) string {
+// Mark is the sign that a line of a severity begins with.
+func Mark(style render.Style, s specs.Severity) string {
 	switch s {
 	case specs.Error:
 		return style.Bad("!")
