@@ -66,6 +66,7 @@ func TestEndpoint(t *testing.T) {
 		change                       func(*http.Request)
 		status                       int
 		numbers                      []int
+		anew                         bool
 	}{
 		{name: "pull request", event: "pull_request", body: opened, status: 202, numbers: []int{7}},
 		{name: "older secret", event: "pull_request", body: opened, signature: sign("old secret", opened), status: 202, numbers: []int{7}},
@@ -74,7 +75,8 @@ func TestEndpoint(t *testing.T) {
 		{name: "edited comment", event: "issue_comment", body: strings.Replace(comment, "created", "edited", 1), status: 202},
 		{name: "push to base", event: "push", body: `{"ref":"refs/heads/main",` + repositoryJSON + `}`, status: 202, numbers: []int{0}},
 		{name: "push elsewhere", event: "push", body: `{"ref":"refs/heads/x",` + repositoryJSON + `}`, status: 202},
-		{name: "check again", event: "check_run", body: `{"action":"rerequested","check_run":{"pull_requests":[{"number":3},{"number":4}]},` + repositoryJSON + `}`, status: 202, numbers: []int{3, 4}},
+		{name: "check again", event: "check_run", body: `{"action":"rerequested","check_run":{"pull_requests":[{"number":3},{"number":4}]},` + repositoryJSON + `}`, status: 202, numbers: []int{3, 4}, anew: true},
+		{name: "all checks again", event: "check_suite", body: `{"action":"rerequested","check_suite":{"pull_requests":[{"number":3}]},` + repositoryJSON + `}`, status: 202, numbers: []int{3}, anew: true},
 		{name: "unknown event", event: "star", body: `not even JSON`, status: 202},
 		{name: "another repository", event: "pull_request", body: strings.Replace(opened, "Acme", "evil", 1), status: 202},
 		{name: "number that is none", event: "pull_request", body: strings.Replace(opened, "7", "-7", 1), status: 202},
@@ -104,6 +106,9 @@ func TestEndpoint(t *testing.T) {
 			var numbers []int
 			for _, item := range box.items {
 				numbers = append(numbers, item.Number)
+				if item.Anew != tt.anew {
+					t.Errorf("anew is %t, want %t", item.Anew, tt.anew)
+				}
 				if item.Repository != fleetRepo {
 					t.Errorf("the repository is as it was delivered: %v", item.Repository)
 				}

@@ -13,6 +13,9 @@ func ReportOf(pr PullRequest, r Review, details string) (CheckRun, string) {
 	return report.check, report.comment
 }
 
+// Reverted is for tests of what a text says is taken back.
+func Reverted(body string, r Repository) int { return reverted(body, r) }
+
 // CommandsIn gives the verbs and arguments of a comment's commands.
 func CommandsIn(body string) [][2]string {
 	var all [][2]string

@@ -24,8 +24,10 @@ type fakeFleet struct {
 	approvals map[string][]string // by head
 	needs     bool                // an approval
 	converged map[string]webhooks.Convergence
-	byPeople  bool // the newest commit did not come from GitHub
+	byPeople  map[string]bool // commits that did not come from GitHub
 	proposes  int
+	counted   int
+	affected  []int
 	refuse    error // what Merge answers
 	// disruption is that of every step.
 	disruption string
@@ -33,7 +35,8 @@ type fakeFleet struct {
 
 func newFleet() *fakeFleet {
 	return &fakeFleet{disruption: "none", main: map[string]string{}, commits: []string{"c0"}, open: map[int]string{}, merged: map[int]webhooks.Merge{},
-		approvals: map[string][]string{}, converged: map[string]webhooks.Convergence{}}
+		approvals: map[string][]string{}, converged: map[string]webhooks.Convergence{},
+		byPeople: map[string]bool{}}
 }
 
 func (f *fakeFleet) in() func() { f.mu.Lock(); return f.mu.Unlock }
@@ -114,7 +117,7 @@ func (f *fakeFleet) Merge(_ context.Context, p webhooks.Proposal, _ webhooks.Per
 		if len(conflicts) > 0 {
 			return webhooks.Merge{Conflict: conflicts}, nil
 		}
-		f.main, f.byPeople = result, false
+		f.main = result
 		delete(f.open, p.Number)
 		m := webhooks.Merge{Commit: f.advance()}
 		f.merged[p.Number] = m
@@ -143,6 +146,13 @@ func (f *fakeFleet) Heads(context.Context) (string, error) {
 	})
 }
 
+func (f *fakeFleet) Affected(context.Context, string) ([]int, error) {
+	return call(f.trap, "Affected", func() ([]int, error) {
+		defer f.in()()
+		return f.affected, nil
+	})
+}
+
 func (f *fakeFleet) Convergence(_ context.Context, commit string) (webhooks.Convergence, error) {
 	return call(f.trap, "Convergence", func() (webhooks.Convergence, error) {
 		defer f.in()()
@@ -153,8 +163,11 @@ func (f *fakeFleet) Convergence(_ context.Context, commit string) (webhooks.Conv
 func (f *fakeFleet) Render(_ context.Context, _ string, there []webhooks.File, since string) (webhooks.Rendered, error) {
 	return call(f.trap, "Render", func() (webhooks.Rendered, error) {
 		defer f.in()()
-		r := webhooks.Rendered{Commit: f.commits[len(f.commits)-1], Message: "grow a volume, thanks @bob\n\nfixes #3", FromGitHub: !f.byPeople,
+		r := webhooks.Rendered{Commit: f.commits[len(f.commits)-1], Message: "grow a volume, thanks @bob\n\nfixes #3", FromGitHub: true,
 			Author: webhooks.Person{Name: "Cy", Email: "cy@acme.example"}}
+		for _, commit := range f.commits[slices.Index(f.commits, since)+1:] {
+			r.FromGitHub = r.FromGitHub && !f.byPeople[commit]
+		}
 		have := contents(there)
 		for _, path := range slices.Sorted(maps.Keys(f.main)) {
 			if have[path] != f.main[path] {
@@ -165,9 +178,15 @@ func (f *fakeFleet) Render(_ context.Context, _ string, there []webhooks.File, s
 	})
 }
 
+// touched says which pull requests are about what main changed.
+func (f *fakeFleet) touched(numbers ...int) {
+	defer f.in()()
+	f.affected = numbers
+}
+
 // edit changes a value on the fleet's side.
 func (f *fakeFleet) edit(path, content string) {
 	defer f.in()()
-	f.main[path], f.byPeople = content, true
-	f.advance()
+	f.main[path] = content
+	f.byPeople[f.advance()] = true
 }

@@ -215,6 +215,9 @@ type Fleet interface {
 	Close(ctx context.Context, number int, by Person) error
 	// Heads are what open proposals have to be judged anew for when it changes.
 	Heads(ctx context.Context) (string, error)
+	// Affected are the pull requests with an open proposal that touches what main
+	// changed since these heads. They are judged anew before all others.
+	Affected(ctx context.Context, heads string) ([]int, error)
 	// Convergence tells how far the fleet is with a commit.
 	Convergence(ctx context.Context, commit string) (Convergence, error)
 	// Render gives the desired state at main as files below a directory, with the

@@ -61,6 +61,16 @@ func verdictOf(s subject) verdict {
 	return verdict{success, "can be merged"}
 }
 
+// share is how much of the fleet is touched. The size of a fleet is told where a tenth
+// of it is: else each deployment that comes or goes would have every open pull request
+// written anew.
+func share(r Review) string {
+	if r.Touched*10 >= r.Fleet {
+		return fmt.Sprintf("%d of %s", r.Touched, count(r.Fleet, "deployment"))
+	}
+	return count(r.Touched, "deployment")
+}
+
 func (v verdict) headline() string {
 	sign := map[string]string{success: "✅", failure: "❌", required: "✋"}[v.conclusion]
 	return "### " + sign + " Mainstay: " + v.title
@@ -72,7 +82,7 @@ var roughness = []string{"none", "restart", "replace", "destroy"}
 // impact is the blast radius in a sentence or two.
 func impact(s subject) string {
 	r := s.review
-	text := fmt.Sprintf("%s in %d of %s.", count(len(r.Changes), "changed value"), r.Touched, count(r.Fleet, "deployment"))
+	text := fmt.Sprintf("%s in %s.", count(len(r.Changes), "changed value"), share(r))
 	counts := map[string]int{}
 	for _, step := range r.Plan {
 		counts[step.Disruption]++

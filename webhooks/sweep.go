@@ -34,7 +34,8 @@ func (w *Worker) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, number := range s.due(w.cfg.Base) {
+	due := s.due(w.cfg.Base)
+	for _, number := range due {
 		if err := w.ask(ctx, number); err != nil {
 			return err
 		}
@@ -44,16 +45,19 @@ func (w *Worker) sweep(ctx context.Context) error {
 	}
 	// None of these holds up the others.
 	errs := []error{w.askAnew(ctx, s), w.deployments(ctx, s.notes), w.tidy(s, last.Since)}
-	if !s.landing() {
+	if !s.landing(due) {
 		errs = append(errs, w.renderBack(ctx, s.open))
 	}
 	return errors.Join(errs...)
 }
 
-// landing says whether something is merged on GitHub that the fleet's main may not
-// have yet: to write that main to the files would take it back there.
-func (s survey) landing() bool {
-	return slices.ContainsFunc(s.closed, func(pr PullRequest) bool { return pr.Merged && s.notes[pr.Number].State != "merged" })
+// landing says whether something may be merged on GitHub that the fleet's main does not
+// have yet, as it is not open any more and not followed to its end: to write that main
+// to the files would take it back there.
+func (s survey) landing(due []int) bool {
+	return slices.ContainsFunc(due, func(number int) bool {
+		return !slices.ContainsFunc(s.open, func(pr PullRequest) bool { return pr.Number == number })
+	})
 }
 
 func (w *Worker) ask(ctx context.Context, number int) error {
@@ -126,16 +130,47 @@ func (w *Worker) askAnew(ctx context.Context, s survey) error {
 			delete(w.turns, number)
 		}
 	}
+	first, err := w.affected(ctx, s, stale)
+	if err != nil {
+		return err
+	}
 	slices.SortFunc(stale, func(a, b int) int {
-		return cmp.Or(w.turns[a].Compare(w.turns[b]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(first[a], first[b]), w.turns[a].Compare(w.turns[b]), cmp.Compare(a, b))
 	})
-	for _, number := range stale[:min(len(stale), w.cfg.Rechecks)] {
+	for _, number := range stale[:min(len(stale), max(w.cfg.Rechecks, len(first)))] {
 		w.turns[number] = time.Now()
 		if err := w.ask(ctx, number); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mostHeads bounds how many states of the fleet are compared with the present one. More
+// are only there while main moves faster than all can be judged.
+const mostHeads = 8
+
+// affected are those of some pull requests that touch what main changed since they were
+// judged: the next in line may be in conflict by now. They sort before others.
+func (w *Worker) affected(ctx context.Context, s survey, stale []int) (map[int]int, error) {
+	first, asked := map[int]int{}, map[string]bool{}
+	for _, number := range stale {
+		heads := s.notes[number].Heads
+		if asked[heads] || len(asked) == mostHeads {
+			continue
+		}
+		asked[heads] = true
+		found, err := w.cfg.Fleet.Affected(ctx, heads)
+		if err != nil {
+			return nil, fmt.Errorf("cannot find which pull requests main's changes are about: %w", err)
+		}
+		for _, n := range found {
+			if slices.Contains(stale, n) {
+				first[n] = -1
+			}
+		}
+	}
+	return first, nil
 }
 
 // deployments queues the merged pull requests of which there is something new to tell.

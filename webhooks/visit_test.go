@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/webhooks"
 )
 
@@ -271,6 +272,89 @@ func TestEditedComment(t *testing.T) {
 	w.visit(1)
 	if len(w.fleet.approvals) > 0 {
 		t.Error("an edit commanded")
+	}
+}
+
+// TestEditedBeforeItWasRead: nobody knows whose words those are.
+func TestEditedBeforeItWasRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.fleet.needs = true
+	pr := w.open(1, file("specs/a.yaml", "11"))
+	w.visit(1)
+	id := w.say(1, "bob", "/mainstay approve "+pr.HeadSHA)
+	i := slices.IndexFunc(w.github.comments[1], func(c webhooks.Comment) bool { return c.ID == id })
+	w.github.comments[1][i].Edited = true
+	w.visit(1)
+	if len(w.fleet.approvals) > 0 || !strings.Contains(w.bodies(1)[len(w.bodies(1))-1], "edited") {
+		t.Errorf("approved %v, and said %q", w.fleet.approvals, w.bodies(1))
+	}
+}
+
+// TestRunAgain: who presses "Re-run" gets it written again, also what is the same.
+func TestRunAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.open(1, file("specs/a.yaml", "11"))
+	w.visit(1)
+	wrote := w.github.calls["PutCheckRun"]
+	w.queue.items = []webhooks.Item{{Repository: fleetRepo, Number: 1, Anew: true}}
+	w.drain()
+	if w.github.calls["PutCheckRun"] != wrote+1 || w.run(1).Conclusion != "success" || len(w.bodies(1)) != 1 {
+		t.Errorf("%d writes, %+v", w.github.calls["PutCheckRun"]-wrote, w.run(1))
+	}
+}
+
+// TestNothingIsWrittenOverALanding: while the fleet does not have what was merged on
+// GitHub, its main is not written to the files, where it would take that back.
+func TestNothingIsWrittenOverALanding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *webhooks.Config) { c.Render = webhooks.RenderCommit })
+	w.sweep()
+	w.open(1, file("specs/a.yaml", "11"))
+	w.visit(1)
+	w.mergeOnGitHub(1)
+	w.fleet.edit("specs/b.yaml", "30")
+	w.queue.items = []webhooks.Item{{Repository: fleetRepo}}
+	item := w.queue.items[0]
+	w.queue.items = nil
+	if err := w.try(item); err != nil { // the sweep alone
+		t.Fatal(err)
+	}
+	if len(w.github.commits) > 0 {
+		t.Errorf("written over it: %q", w.github.commits)
+	}
+	w.drain()
+	w.sweep()
+	if got := contents(w.github.trees[w.github.branches["main"]]); got["specs/a.yaml"] != "11" || got["specs/b.yaml"] != "30" {
+		t.Errorf("in the end the files are %v", got)
+	}
+}
+
+// TestReverts: the number of a pull request that another takes back is what GitHub
+// writes, and nothing that people write around it.
+func TestReverts(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]int{
+		"Reverts acme/fleet#12": 12, "Reverts #12": 12, "Why not.\n\nReverts Acme/Fleet#12\n": 12,
+		"Reverts other/fleet#12": 0, "This Reverts acme/fleet#12": 0, "Reverts acme/fleet#12 and more": 0, "": 0, "Reverts acme/fleet#99999999999999": 0,
+	} {
+		if got := webhooks.Reverted(body, fleetRepo); got != want {
+			t.Errorf("%q takes back %d, want %d", body, got, want)
+		}
+	}
+}
+
+// TestSummary: a review as jobs of CI systems show it, and as GitHub Actions takes it.
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	r := webhooks.Review{Findings: []webhooks.Finding{{Path: "specs/a,b.yaml", Line: 3,
+		Finding: specs.Finding{Check: "volume-shrink", Severity: specs.Error, Message: "a volume cannot shrink\n::warning::50%"}}}}
+	if page := webhooks.Summary(r); !strings.Contains(page, "refused for 1 reason") || !strings.Contains(page, "specs/a,b.yaml:3") || strings.Contains(page, "/mainstay") {
+		t.Errorf("the page is\n%s", page)
+	}
+	if got := webhooks.Commands(r); !strings.HasPrefix(got, "::error file=specs/a%2Cb.yaml,line=3,title=volume-shrink::a volume cannot shrink") || strings.Count(got, "\n") != 1 || strings.Contains(got, "50% ") {
+		t.Errorf("the commands are %q", got)
 	}
 }
 

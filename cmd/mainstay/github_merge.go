@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mainstaydb/mainstay/ci"
@@ -122,6 +124,59 @@ func (b *bridge) overlaps(ctx context.Context, book *proposals.Book, p proposals
 		}
 	}
 	return all, nil
+}
+
+// Affected implements webhooks.Fleet: those that change a deployment which main changed,
+// or, as main changed something else than deployments, none.
+func (b *bridge) Affected(ctx context.Context, heads string) ([]int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, _, _ := strings.Cut(heads, "/")
+	now, err := b.client.Fetch(ctx)
+	if err != nil || before == now.Main || before == "" {
+		return nil, err
+	}
+	if _, ok, err := b.client.Steps(ctx, before, now.Main); err != nil || !ok {
+		return nil, err
+	}
+	changes, err := b.client.Changes(ctx, before, now.Main)
+	if err != nil {
+		return nil, err
+	}
+	names, err := b.client.names(ctx, now.Main, changes)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]bool{}
+	for _, c := range cellsOf(changes, names) {
+		changed[c.deployment()] = true
+	}
+	delete(changed, "")
+	return b.touchingAny(ctx, changed)
+}
+
+// touchingAny are the pull requests whose proposals change any of some deployments.
+func (b *bridge) touchingAny(ctx context.Context, deployments map[string]bool) ([]int, error) {
+	book, err := b.client.book(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []int
+	for _, p := range book.List() {
+		digits, ours := strings.CutPrefix(p.Branch, branchPrefix)
+		number, err := strconv.Atoi(digits)
+		if p.State != proposals.Open || !ours || err != nil {
+			continue
+		}
+		cells, err := b.touches(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(cells, func(c cell) bool { return deployments[c.deployment()] }) {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers, nil
 }
 
 // touches are the cells that a proposal's branch changes, as it was made. A branch

@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ type GitHub struct {
 	limits    limits
 	requests  map[string]int
 	unchanged int // answers 304
+	throttled int // requests that were too many
 	asking    int // requests that are not answered yet
 	peak      int
 	fault     func(Request) *Fault
@@ -40,9 +42,7 @@ type GitHub struct {
 // New starts a GitHub without repositories. It ends with the test.
 func New(t testing.TB) *GitHub {
 	t.Helper()
-	g := &GitHub{t: t, done: make(chan struct{}), people: map[string]*Person{}, repos: map[string]*Repository{}, who: map[string]*credential{}, tarballs: map[string]func() []byte{},
-		requests: map[string]int{}, clock: time.Now, limits: newLimits(), lastID: 1000}
-	g.routes = routes()
+	g := NewOffline(t)
 	server := httptest.NewServer(g)
 	g.URL = server.URL
 	ctx, cancel := context.WithCancel(context.Background())
@@ -54,6 +54,32 @@ func New(t testing.TB) *GitHub {
 		server.Close()
 	})
 	return g
+}
+
+// NewOffline is one that no network leads to: it is asked through RoundTrip, and posts
+// nothing, so that time can be virtual.
+func NewOffline(t testing.TB) *GitHub {
+	t.Helper()
+	g := &GitHub{URL: "http://127.0.0.1", t: t, done: make(chan struct{}), people: map[string]*Person{}, repos: map[string]*Repository{}, who: map[string]*credential{}, tarballs: map[string]func() []byte{},
+		requests: map[string]int{}, clock: time.Now, limits: newLimits(), lastID: 1000}
+	g.routes = routes()
+	g.hooks.changed = make(chan struct{})
+	return g
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *GitHub) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	rec := httptest.NewRecorder()
+	g.ServeHTTP(rec, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	answer := rec.Result()
+	answer.Request = r
+	return answer, nil
 }
 
 // Clock sets what the time is, for what is stored and for tokens and limits.

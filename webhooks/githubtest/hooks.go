@@ -21,7 +21,6 @@ type hooks struct {
 
 // start posts until the context ends. What it gives is closed when it is over.
 func (h *hooks) start(ctx context.Context, g *GitHub) <-chan struct{} {
-	h.changed = make(chan struct{})
 	h.client = &http.Client{Transport: &http.Transport{}}
 	over := make(chan struct{})
 	go func() {

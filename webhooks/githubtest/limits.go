@@ -50,6 +50,13 @@ func (g *GitHub) LimitPoints(points int, per time.Duration) {
 	g.forget()
 }
 
+// Throttled is how many requests were refused as too many.
+func (g *GitHub) Throttled() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.throttled
+}
+
 func (g *GitHub) forget() {
 	for _, p := range g.people {
 		p.usage = usage{}
@@ -71,6 +78,7 @@ func (w *window) at(now time.Time, r rate) *window {
 func (l limits) exceeded(c *call) *answer {
 	now := c.g.clock()
 	if w := c.who.window.at(now, l.primary); w.used >= l.primary.most && c.route.template != "/rate_limit" {
+		c.g.throttled++
 		l.tell(c, *w)
 		a := refuse(http.StatusForbidden, "API rate limit exceeded for "+c.who.name()+".")
 		return &a
@@ -79,6 +87,7 @@ func (l limits) exceeded(c *call) *answer {
 		return nil
 	}
 	if w := c.who.points.at(now, l.secondary); w.used+cost(c) > l.secondary.most {
+		c.g.throttled++
 		c.header.Set("Retry-After", seconds(w.ends.Sub(now)))
 		a := refuse(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
 		a.body.(object)["documentation_url"] = secondaryDocs

@@ -84,6 +84,28 @@ func TestItemsOfOnePullRequestAreOne(t *testing.T) {
 	}
 }
 
+// TestAnewIsKept: what waits is done again whole when anybody asked for that, also after
+// a crash.
+func TestAnewIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	q := open(t, dir, queue.Options{})
+	put(t, q, item(7, "a"))
+	again := item(7, "b")
+	again.Anew = true
+	put(t, q, again)
+	put(t, q, item(7, "c"))
+	if w := q.Waiting(); len(w) != 1 || !w[0].Item.Anew {
+		t.Errorf("%+v", w)
+	}
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w := open(t, dir, queue.Options{}).Waiting(); len(w) != 1 || !w[0].Item.Anew {
+		t.Errorf("after a restart: %+v", w)
+	}
+}
+
 func TestRetriesWithGrowingPauses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
