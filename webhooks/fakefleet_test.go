@@ -91,11 +91,14 @@ func (f *fakeFleet) Propose(_ context.Context, p webhooks.Proposal) (webhooks.Re
 	})
 }
 
-func (f *fakeFleet) Approve(_ context.Context, number int, head string, by webhooks.Person) (webhooks.Approval, error) {
+func (f *fakeFleet) Approve(_ context.Context, number int, head string, by webhooks.Person, wrote bool) (webhooks.Approval, error) {
 	return call(f.trap, "Approve", func() (webhooks.Approval, error) {
 		defer f.in()()
 		if f.open[number] != head {
 			return webhooks.Approval{}, fmt.Errorf("%w: %s is not proposed", webhooks.ErrRefused, head)
+		}
+		if wrote {
+			return webhooks.Approval{}, fmt.Errorf("%w: %s wrote it", webhooks.ErrRefused, by.Login)
 		}
 		if !slices.Contains(f.approvals[head], by.Login) {
 			f.approvals[head] = append(f.approvals[head], by.Login)

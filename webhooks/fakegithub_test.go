@@ -74,6 +74,7 @@ type fakeGitHub struct {
 	comments map[int][]webhooks.Comment
 	statuses []webhooks.DeploymentStatus
 	writers  []string
+	writerOf map[int][]string // of a pull request's commits, beside its author
 	nextID   int64
 	calls    map[string]int
 	unfit    string   // sha of a commit that is not taken
@@ -230,6 +231,20 @@ func (g *fakeGitHub) MayWrite(_ context.Context, _ webhooks.Repository, login st
 	return call(g.trap, "MayWrite", func() (bool, error) {
 		defer g.in("MayWrite")()
 		return slices.Contains(g.writers, login), nil
+	})
+}
+
+func (g *fakeGitHub) Person(_ context.Context, _ webhooks.Repository, login string) (webhooks.Person, error) {
+	return call(g.trap, "Person", func() (webhooks.Person, error) {
+		defer g.in("Person")()
+		return webhooks.Person{Login: login, Name: login, Email: login + "@acme.example"}, nil
+	})
+}
+
+func (g *fakeGitHub) Writers(_ context.Context, _ webhooks.Repository, number int) ([]string, error) {
+	return call(g.trap, "Writers", func() ([]string, error) {
+		defer g.in("Writers")()
+		return g.writerOf[number], nil
 	})
 }
 

@@ -120,6 +120,21 @@ func (v *visit) heed(ctx context.Context, r request) error {
 	return nil
 }
 
+// record writes an approval down. Who wrote a part of the pull request does not approve
+// it, whichever address their commits have.
+func (v *visit) record(ctx context.Context, login string) (Approval, error) {
+	by, err := v.cfg.GitHub.Person(ctx, v.cfg.Repository, login)
+	if err != nil {
+		return Approval{}, fmt.Errorf("cannot read who %s is: %w", login, err)
+	}
+	writers, err := v.cfg.GitHub.Writers(ctx, v.cfg.Repository, v.pr.Number)
+	if err != nil {
+		return Approval{}, fmt.Errorf("cannot read who wrote pull request %d: %w", v.pr.Number, err)
+	}
+	wrote := slices.ContainsFunc(append(writers, v.pr.Author.Login), func(w string) bool { return strings.EqualFold(w, login) })
+	return v.cfg.Fleet.Approve(ctx, v.pr.Number, v.pr.HeadSHA, by, wrote)
+}
+
 func approvalText(head string, by Person, a Approval) string {
 	var said []string
 	if a.Counts {
@@ -151,7 +166,7 @@ func (v *visit) approve(ctx context.Context, c Comment, what string) (string, er
 	case what == "" && !c.CreatedAt.After(v.note.HeadSeen.Add(settled)):
 		return "Nothing is approved: a commit was pushed about when this was written. Look at it, and name it: `/mainstay approve " + short(v.pr.HeadSHA) + "`", nil
 	}
-	a, err := v.cfg.Fleet.Approve(ctx, v.pr.Number, v.pr.HeadSHA, c.Author)
+	a, err := v.record(ctx, c.Author.Login)
 	if errors.Is(err, ErrRefused) {
 		return "Nothing is approved: " + markdown.Plain(err.Error(), longestMessage) + ".", nil
 	}

@@ -104,6 +104,11 @@ type GitHub interface {
 	Comments(ctx context.Context, r Repository, number int, since time.Time) ([]Comment, error)
 	// MayWrite says whether a person's permission on the repository is write or more.
 	MayWrite(ctx context.Context, r Repository, login string) (bool, error)
+	// Person tells who somebody is, as PullRequest tells it of its author.
+	Person(ctx context.Context, r Repository, login string) (Person, error)
+	// Writers are the logins of those who wrote or made the commits of a pull request,
+	// as far as GitHub knows whose they are.
+	Writers(ctx context.Context, r Repository, number int) ([]string, error)
 	PutDeploymentStatus(ctx context.Context, r Repository, s DeploymentStatus) error
 	// Commit changes files on a branch in one commit, if the branch is at parent. It
 	// is ErrMoved when it is not. A nil content deletes.
@@ -206,8 +211,9 @@ type Fleet interface {
 	// Files that cannot be read are findings, not an error.
 	Propose(ctx context.Context, p Proposal) (Review, error)
 	// Approve records that a person agrees to the head of a pull request, and accepts
-	// what it was warned of. It is ErrRefused when there is nothing to record.
-	Approve(ctx context.Context, number int, head string, by Person) (Approval, error)
+	// what it was warned of. Of one who wrote a part of it only that counts. It is
+	// ErrRefused when there is nothing to record.
+	Approve(ctx context.Context, number int, head string, by Person, wrote bool) (Approval, error)
 	// Merge merges the proposal as a pull request was merged: its author, title and
 	// link, by whom. One that is merged already is found.
 	Merge(ctx context.Context, p Proposal, by Person, sha string) (Merge, error)

@@ -275,6 +275,23 @@ func TestEditedComment(t *testing.T) {
 	}
 }
 
+// TestWritersDoNotApprove: nor does who pushed a commit to somebody else's branch.
+func TestWritersDoNotApprove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.fleet.needs = true
+	pr := w.open(1, file("specs/a.yaml", "11"))
+	w.github.writerOf = map[int][]string{1: {"Bob"}}
+	w.visit(1)
+	for _, login := range []string{"ann", "bob"} {
+		w.say(1, login, "/mainstay approve "+pr.HeadSHA)
+		w.visit(1)
+	}
+	if len(w.fleet.approvals) > 0 || w.run(1).Conclusion != "action_required" {
+		t.Errorf("approved by %v", w.fleet.approvals)
+	}
+}
+
 // TestEditedBeforeItWasRead: nobody knows whose words those are.
 func TestEditedBeforeItWasRead(t *testing.T) {
 	t.Parallel()

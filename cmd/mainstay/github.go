@@ -149,7 +149,7 @@ func (b *bridge) removeBranch(ctx context.Context, number int) error {
 }
 
 // Approve implements webhooks.Fleet.
-func (b *bridge) Approve(ctx context.Context, number int, head string, by webhooks.Person) (webhooks.Approval, error) {
+func (b *bridge) Approve(ctx context.Context, number int, head string, by webhooks.Person, wrote bool) (webhooks.Approval, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	person := b.author(by).Email
@@ -173,12 +173,12 @@ func (b *bridge) Approve(ctx context.Context, number int, head string, by webhoo
 		if !strings.Contains(info.Message, headTrailer+head) {
 			return nil, refusedf("the fleet has another commit of it")
 		}
-		wrote, err := b.client.wrote(ctx, p, commit, person)
+		known, err := b.client.wrote(ctx, p, commit, person)
 		if err != nil {
 			return nil, err
 		}
-		a = webhooks.Approval{Counts: !wrote, Accepted: acceptable(book, p, commit)}
-		if wrote && len(a.Accepted) == 0 {
+		a = webhooks.Approval{Counts: !wrote && !known, Accepted: acceptable(book, p, commit)}
+		if !a.Counts && len(a.Accepted) == 0 {
 			return nil, refusedf("%s wrote or proposed it, and there is nothing to accept", by.Login)
 		}
 		return approvalEdits(p, commit, person, a), nil

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"time"
 
 	sdk "github.com/google/go-github/v60/github"
@@ -59,17 +60,52 @@ func (c *Client) person(u *sdk.User) webhooks.Person {
 	return p
 }
 
-// named is a user with the name that stands on the profile. Without it the login does.
-func (c *Client) named(ctx context.Context, u *sdk.User) webhooks.Person {
+// named is a user with the name and address that stand on the profile. It does not make
+// do without: somebody who has two addresses would be two people.
+func (c *Client) named(ctx context.Context, u *sdk.User) (webhooks.Person, error) {
 	if !loginPattern.MatchString(u.GetLogin()) {
-		return c.person(u)
+		return c.person(u), nil
 	}
 	full, _, err := c.api.Users.Get(keep(ctx, nameTime), url.PathEscape(u.GetLogin()))
-	if err != nil {
-		c.log.Debug("the name of a person on GitHub is not known", "login", u.GetLogin(), "err", err)
-		return c.person(u)
+	if statusOf(err) == http.StatusNotFound {
+		return c.person(u), nil
 	}
-	return c.person(full)
+	if err != nil {
+		return webhooks.Person{}, explain(ctx, err, "ask who "+u.GetLogin()+" is")
+	}
+	return c.person(full), nil
+}
+
+// Person implements webhooks.GitHub.
+func (c *Client) Person(ctx context.Context, r webhooks.Repository, login string) (webhooks.Person, error) {
+	ctx, err := begin(ctx, r)
+	if err != nil {
+		return webhooks.Person{}, err
+	}
+	return c.named(ctx, &sdk.User{Login: &login})
+}
+
+// Writers implements webhooks.GitHub: authors and committers, each once.
+func (c *Client) Writers(ctx context.Context, r webhooks.Repository, number int) ([]string, error) {
+	ctx, err := begin(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	commits, err := pages(func(p sdk.ListOptions) ([]*sdk.RepositoryCommit, *sdk.Response, error) {
+		return c.api.PullRequests.ListCommits(ctx, r.Owner, r.Name, number, &p)
+	}, nil)
+	if err != nil {
+		return nil, explain(ctx, err, fmt.Sprintf("list the commits of %s#%d", r, number))
+	}
+	var logins []string
+	for _, commit := range commits {
+		for _, u := range []*sdk.User{commit.Author, commit.Committer} {
+			if login := u.GetLogin(); login != "" && !slices.Contains(logins, login) {
+				logins = append(logins, login)
+			}
+		}
+	}
+	return logins, nil
 }
 
 // me is who we are on GitHub. It does not change.

@@ -22,11 +22,10 @@ func (c *Client) PullRequest(ctx context.Context, r webhooks.Repository, number 
 		return webhooks.PullRequest{}, explain(ctx, err, fmt.Sprintf("look at pull request %s#%d", r, number))
 	}
 	pull := c.pull(p)
-	pull.Author = c.named(ctx, p.User)
-	if pull.Merged && p.MergedBy != nil {
-		pull.MergedBy = c.named(ctx, p.MergedBy)
+	if pull.Author, err = c.named(ctx, p.User); err == nil && pull.Merged && p.MergedBy != nil {
+		pull.MergedBy, err = c.named(ctx, p.MergedBy)
 	}
-	return pull, nil
+	return pull, err
 }
 
 // OpenPullRequests implements webhooks.GitHub. Authors have their logins for names.

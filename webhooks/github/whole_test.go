@@ -106,6 +106,7 @@ func whole(t *testing.T, w world) {
 		t.Errorf("merge base %s, %v", at, err)
 	}
 	review(t, w, pr, p.HeadSHA)
+	people(t, w, pr)
 	for login, want := range map[string]bool{"ann": true, "eve": false, "nobody": false} {
 		if may, err := w.gh.MayWrite(ctx, fleet, login); err != nil || may != want {
 			t.Errorf("%s may write: %v, %v", login, may, err)
@@ -158,6 +159,22 @@ func review(t *testing.T, w world, pr *githubtest.PullRequest, head string) {
 	}
 	if all, err := w.gh.Comments(ctx, fleet, pr.Number, since); err != nil || len(all) != 3 {
 		t.Errorf("read: %+v, %v", all, err)
+	}
+}
+
+// people are the same wherever they are met.
+func people(t *testing.T, w world, pr *githubtest.PullRequest) {
+	t.Helper()
+	ctx := t.Context()
+	pull, err := w.gh.PullRequest(ctx, fleet, pr.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := w.gh.Person(ctx, fleet, pull.Author.Login); err != nil || p != pull.Author {
+		t.Errorf("%+v is %+v elsewhere, %v", pull.Author, p, err)
+	}
+	if all, err := w.gh.Writers(ctx, fleet, pr.Number); err != nil || !slices.Contains(all, pull.Author.Login) {
+		t.Errorf("it was written by %v, %v", all, err)
 	}
 }
 

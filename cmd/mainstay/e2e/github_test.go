@@ -334,3 +334,51 @@ func lineOf(t *testing.T, text, word string) string {
 	t.Fatalf("there is no %s in\n%s", word, text)
 	return ""
 }
+
+// TestGitHubApproval: the fleet's own reviewers agree by a comment, and what is warned
+// of is accepted by one.
+func TestGitHubApproval(t *testing.T) {
+	t.Parallel()
+	w := newTeam(t, "  people:\n    Bob: bob@work.example\n")
+	w.sql("REPLACE INTO limits (name, value) VALUES ('max_destroyed', 0)")
+	w.sql("INSERT INTO reviewers (branch, owner, person, required) VALUES ('main', '', 'bob@work.example', 1)")
+	said := func(pr *githubtest.PullRequest, words string) {
+		t.Helper()
+		w.until(fmt.Sprintf("it is answered %q", words), func() bool { return strings.Contains(lastComment(pr), words) })
+	}
+
+	w.sub("somebody else has to agree", func(t *testing.T) {
+		text := w.repo.Files("main")[specOf("orders")]
+		pr := w.repo.Open(githubtest.Opening{By: "ann", Title: "Bigger", Branch: "bigger", Files: w.edited("main", specOf("orders"), lineOf(t, text, "volume_gb:"), "volume_gb: 30")})
+		w.judged(pr, "action_required")
+		w.commentSays(pr, "/mainstay approve")
+		pr.Comment("ann", "/mainstay approve "+pr.Head())
+		said(pr, "Nothing is approved")
+		pr.Push("bob", "A little more", w.edited("bigger", specOf("orders"), "volume_gb: 30", "volume_gb: 31"))
+		w.judged(pr, "action_required")
+		pr.Comment("bob", "/mainstay approve "+pr.Head())
+		said(pr, "bob wrote or proposed it")
+		pr.Close("ann")
+
+		pr = w.repo.Open(githubtest.Opening{By: "ann", Title: "Bigger at last", Branch: "at-last", Files: w.edited("main", specOf("orders"), lineOf(t, text, "volume_gb:"), "volume_gb: 30")})
+		w.judged(pr, "action_required")
+		pr.Comment("bob", "/mainstay approve "+pr.Head()[:12])
+		said(pr, "is approved by `bob`")
+		w.judged(pr, "success")
+		if out := w.do("pr", "show", "github/2", "-o", "json"); !strings.Contains(out, "bob@work.example") {
+			t.Errorf("the fleet does not know who approved:\n%s", out)
+		}
+		w.deployed(w.merge(pr, "ann"))
+	})
+	w.sub("a warning has to be accepted", func(t *testing.T) {
+		w.repo.Remove("ann", "no-archive", "No archive", specOf("archive"))
+		pr := w.repo.Open(githubtest.Opening{By: "ann", Title: "No archive", Branch: "no-archive"})
+		w.judged(pr, "action_required")
+		w.commentSays(pr, "blast-radius")
+		pr.Comment("bob", "/mainstay approve "+pr.Head()+"\n/mainstay plan")
+		said(pr, "accepts what is warned of: `blast-radius`")
+		w.judged(pr, "success")
+		pr.Comment("ann", "/mainstay help")
+		said(pr, "/mainstay check")
+	})
+}
