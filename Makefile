@@ -61,7 +61,9 @@ check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulner
 deploy-check: ## check deploy/ with packer, cfn-lint, parliament, promtool and others (installs them into build/)
 	@GO="$(GO)" sh tools/deploy.sh
 
-bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH); prints Markdown
+bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH), and 500 open pull requests; prints Markdown
+	@MAINSTAY_TEST_PULLS=500 $(GO) test -tags $(TAGS) -count=1 -run TestManyPullRequests -v ./webhooks | sed -n 's/^ *many_test.go:[0-9]*: //p'
+	@$(GO) test -tags $(TAGS) -run '^$$' -bench BenchmarkRecheck -benchtime 100x ./cmd/mainstay | grep '^Benchmark'
 	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-bench ./cmd/mainstay-bench
 	@$(BIN)/mainstay-bench -build $(BUILD)
 

@@ -83,7 +83,7 @@ func (a *app) status(ctx context.Context, o statusOptions) error {
 
 // statusAt reads the status that the options name, once.
 func (c *client) statusAt(ctx context.Context, o statusOptions) (view.Status, error) {
-	heads, err := c.Fetch(ctx)
+	heads, err := c.FetchHeads(ctx)
 	if err != nil {
 		return view.Status{}, err
 	}

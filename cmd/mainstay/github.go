@@ -48,7 +48,7 @@ func pullBranch(number int) string { return fmt.Sprintf("%s%d", branchPrefix, nu
 
 // open learns what is new, and finds the open proposal of a pull request.
 func (b *bridge) open(ctx context.Context, number int) (*proposals.Book, proposals.Proposal, bool, error) {
-	if _, err := b.client.Fetch(ctx); err != nil {
+	if err := b.fetch(ctx, number); err != nil {
 		return nil, proposals.Proposal{}, false, err
 	}
 	book, err := b.client.book(ctx)
@@ -57,6 +57,20 @@ func (b *bridge) open(ctx context.Context, number int) (*proposals.Book, proposa
 	}
 	p, ok := book.OpenOf(pullBranch(number))
 	return book, p, ok, nil
+}
+
+// fetch learns the fleet's branches, and a pull request's if there is one: the clone may
+// have one that somebody else removed, and lacks none that it made.
+func (b *bridge) fetch(ctx context.Context, number int) error {
+	_, err := b.client.Resolve(ctx, pullBranch(number))
+	if errors.Is(err, repo.ErrUnknownRef) {
+		_, err = b.client.FetchHeads(ctx)
+		return err
+	}
+	if err == nil {
+		_, err = b.client.FetchHeads(ctx, pullBranch(number))
+	}
+	return err
 }
 
 // author is a person as commits have one. The address is what the fleet's rows
@@ -94,7 +108,7 @@ func plainName(s string) string {
 func (b *bridge) Heads(ctx context.Context) (string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	heads, err := b.client.Fetch(ctx)
+	heads, err := b.client.FetchHeads(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -154,7 +168,7 @@ func (b *bridge) Approve(ctx context.Context, number int, head string, by webhoo
 	defer b.mu.Unlock()
 	person := b.author(by).Email
 	var a webhooks.Approval
-	if _, err := b.client.Fetch(ctx); err != nil {
+	if err := b.fetch(ctx, number); err != nil {
 		return a, err
 	}
 	err := b.client.save(ctx, fmt.Sprintf("approve %s", pullBranch(number)), func(book *proposals.Book) ([]repo.Edit, error) {

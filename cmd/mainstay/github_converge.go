@@ -21,7 +21,7 @@ func (b *bridge) Convergence(ctx context.Context, commit string) (webhooks.Conve
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.client
-	heads, err := c.Fetch(ctx)
+	heads, err := c.FetchHeads(ctx)
 	if err != nil {
 		return webhooks.Convergence{}, err
 	}

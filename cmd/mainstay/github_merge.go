@@ -132,7 +132,7 @@ func (b *bridge) Affected(ctx context.Context, heads string) ([]int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before, _, _ := strings.Cut(heads, "/")
-	now, err := b.client.Fetch(ctx)
+	now, err := b.client.FetchHeads(ctx)
 	if err != nil || before == now.Main || before == "" {
 		return nil, err
 	}
@@ -179,22 +179,19 @@ func (b *bridge) touchingAny(ctx context.Context, deployments map[string]bool) (
 	return numbers, nil
 }
 
-// touches are the cells that a proposal's branch changes, as it was made. A branch
-// that is gone changes nothing.
+// touches are the cells that a proposal's branch changes, as its row has it. One that is
+// in no branch any more changes nothing.
 func (b *bridge) touches(ctx context.Context, p proposals.Proposal) ([]cell, error) {
-	head, err := b.client.Resolve(ctx, p.Branch)
-	if errors.Is(err, repo.ErrUnknownRef) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
+	head := p.Head
 	if cells, ok := b.touching[head]; ok {
 		return cells, nil
 	}
 	main, err := b.client.Resolve(ctx, repo.MainBranch)
 	if err != nil {
 		return nil, err
+	}
+	if _, err := b.client.Commit(ctx, head); errors.Is(err, repo.ErrUnknownRef) {
+		return nil, nil
 	}
 	fork, err := b.client.MergeBase(ctx, main, head)
 	if err != nil {

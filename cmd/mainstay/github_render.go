@@ -19,7 +19,7 @@ func (b *bridge) Render(ctx context.Context, dir string, there []webhooks.File, 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.client
-	heads, err := c.Fetch(ctx)
+	heads, err := c.FetchHeads(ctx)
 	if err != nil {
 		return webhooks.Rendered{}, err
 	}

@@ -116,7 +116,7 @@ func (c *client) place(ctx context.Context, branch, commit string) error {
 	if err := c.Place(ctx, branch, commit); err != nil {
 		return err
 	}
-	_, err := c.Fetch(ctx)
+	_, err := c.FetchHeads(ctx, branch)
 	return err
 }
 

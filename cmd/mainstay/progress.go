@@ -94,7 +94,7 @@ func (p *progress) verified(ctx context.Context, s view.Status) view.Status {
 
 func (p *progress) status(ctx context.Context) (view.Status, error) {
 	r := p.fleet.clone
-	heads, err := r.Fetch(ctx)
+	heads, err := r.FetchHeads(ctx)
 	if err != nil {
 		return view.Status{}, err
 	}

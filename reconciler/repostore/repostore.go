@@ -21,7 +21,7 @@ var _ reconciler.Store = Store{}
 
 // Fetch learns the hub's newest commits.
 func (s Store) Fetch(ctx context.Context) (reconciler.Heads, error) {
-	h, err := s.Repo.Fetch(ctx)
+	h, err := s.Repo.FetchHeads(ctx)
 	return reconciler.Heads(h), err
 }
 

@@ -61,10 +61,10 @@ const landings = 50
 // landing makes a commit on the hub's newest commit of a branch and pushes it,
 // again and again while others push first. make returns "" when nothing is to be
 // pushed.
-func (r *Repo) landing(ctx context.Context, branch string, make func(s *session, base string) (string, error)) error {
+func (r *Repo) landing(ctx context.Context, branch string, make func(s *session, base string) (string, error), others ...string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return again(ctx, func() error { return r.land(ctx, branch, make) })
+	return again(ctx, func() error { return r.land(ctx, branch, make, others...) })
 }
 
 // again does something until it is not lost to another process.
@@ -81,8 +81,8 @@ func again(ctx context.Context, do func() error) error {
 	}, policy)
 }
 
-func (r *Repo) land(ctx context.Context, branch string, make func(s *session, base string) (string, error)) error {
-	base, err := r.fetchHead(ctx, branch)
+func (r *Repo) land(ctx context.Context, branch string, make func(s *session, base string) (string, error), others ...string) error {
+	base, err := r.fetchHead(ctx, branch, others...)
 	if err != nil {
 		return err
 	}

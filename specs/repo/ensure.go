@@ -32,7 +32,7 @@ func (r *Repo) ensure(ctx context.Context, b schema.Branch) (string, error) {
 		return "", err
 	}
 	defer s.close()
-	if err := r.fetch(s); err != nil {
+	if err := r.fetchOnly(s, string(b)); err != nil {
 		return "", err
 	}
 	from, current, err := s.start(b)

@@ -9,9 +9,19 @@ import (
 // has no such branch.
 type Heads struct{ Main, Status, Proposals string }
 
-// Fetch learns the hub's newest commits. With nothing new it costs about as much
-// as asking.
-func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
+// Fetch learns the hub's newest commits on all branches. With nothing new it costs a
+// quarter of a millisecond for each branch.
+func (r *Repo) Fetch(ctx context.Context) (Heads, error) { return r.heads(ctx, r.fetch) }
+
+// FetchHeads is Fetch of the fleet's own branches and some others alone, whose cost does
+// not grow with the branches of all. One that the hub does not have is forgotten here.
+func (r *Repo) FetchHeads(ctx context.Context, others ...string) (Heads, error) {
+	return r.heads(ctx, func(s *session) error {
+		return r.fetchOnly(s, append([]string{MainBranch, StatusBranch, ProposalsBranch}, others...)...)
+	})
+}
+
+func (r *Repo) heads(ctx context.Context, fetch func(*session) error) (Heads, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, err := r.session(ctx)
@@ -19,7 +29,7 @@ func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
 		return Heads{}, err
 	}
 	defer s.close()
-	if err := r.fetch(s); err != nil {
+	if err := fetch(s); err != nil {
 		return Heads{}, err
 	}
 	refs, err := s.remoteBranches()
@@ -31,6 +41,31 @@ func (r *Repo) Fetch(ctx context.Context) (Heads, error) {
 
 func (r *Repo) fetch(s *session) error {
 	err := r.withHub(func() error { return s.call("dolt_fetch", "--prune", remote) })
+	if err != nil {
+		return fmt.Errorf("the hub %s does not answer; check that it runs and is reachable: %w", r.opts.Hub, err)
+	}
+	return nil
+}
+
+// fetchOnly is fetch of some branches, or of all where one of them was not there when
+// it was fetched last. The engine writes down where each branch is, moved or not, and a
+// hub can have hundreds.
+func (r *Repo) fetchOnly(s *session, branches ...string) error {
+	known, err := s.remoteBranches()
+	if err != nil {
+		return err
+	}
+	args := []any{remote}
+	for _, branch := range branches {
+		if known[branch] == "" {
+			return r.fetch(s)
+		}
+		args = append(args, "refs/heads/"+branch+":refs/remotes/"+remote+"/"+branch)
+	}
+	err = r.withHub(func() error { return s.call("dolt_fetch", args...) })
+	if containsAny(err, "invalid ref spec", "no branches found") {
+		return r.fetch(s) // one is not there any more
+	}
 	if err != nil {
 		return fmt.Errorf("the hub %s does not answer; check that it runs and is reachable: %w", r.opts.Hub, err)
 	}

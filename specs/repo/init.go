@@ -232,14 +232,15 @@ func (r *Repo) migrateHub(ctx context.Context, branch schema.Branch) error {
 	})
 }
 
-// fetchHead fetches and gives the hub's newest commit of a branch.
-func (r *Repo) fetchHead(ctx context.Context, branch string) (string, error) {
+// fetchHead fetches and gives the hub's newest commit of a branch, and learns that of
+// others.
+func (r *Repo) fetchHead(ctx context.Context, branch string, others ...string) (string, error) {
 	s, err := r.session(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer s.close()
-	if err := r.fetch(s); err != nil {
+	if err := r.fetchOnly(s, append(others, branch)...); err != nil {
 		return "", err
 	}
 	return s.head(branch)

@@ -40,6 +40,14 @@ type Merged struct {
 	Resolved     []Conflict // that Resolve settled
 }
 
+// fetched are the branches that a merge reads beside the one that it goes into.
+func (o MergeOptions) fetched() []string {
+	if o.Head != "" {
+		return nil
+	}
+	return []string{o.Branch}
+}
+
 func (o MergeOptions) what() string { return fmt.Sprintf("merging %s into %s", o.Branch, o.Into) }
 
 // check refuses the branches that have another meaning than a proposal's.
@@ -70,7 +78,7 @@ func (r *Repo) MergeChecked(ctx context.Context, o MergeOptions) (*Merged, error
 		}
 		merged.Commit, err = r.approved(s, merged, o)
 		return merged.Commit, err
-	})
+	}, o.fetched()...)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +109,7 @@ func (r *Repo) TryMerge(ctx context.Context, o MergeOptions) (*Merged, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	base, err := r.fetchHead(ctx, o.Into)
+	base, err := r.fetchHead(ctx, o.Into, o.fetched()...)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func orUnknown(err error) error {
 func (r *Repo) onto(ctx context.Context, onto, branch string, make func(s *session, base string) (string, error)) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	base, err := r.fetchHead(ctx, onto)
+	base, err := r.fetchHead(ctx, onto, branch) // which is not there: all are learned
 	if err != nil {
 		return "", err
 	}
