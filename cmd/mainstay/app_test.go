@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,20 @@ import (
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/sqlshell"
 )
+
+// TestMain gives the engine a directory of its own: it would take that of the first
+// repository that is opened, which goes with its test.
+func TestMain(m *testing.M) {
+	root, err := os.MkdirTemp("", "mainstay-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Setenv("DOLT_ROOT_PATH", root)
+	code := m.Run()
+	os.RemoveAll(root)
+	os.Exit(code)
+}
 
 func TestExitCode(t *testing.T) {
 	t.Parallel()

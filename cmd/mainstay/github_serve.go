@@ -103,13 +103,12 @@ func (r *reviewer) listen(o reviewing, repository webhooks.Repository, inbox web
 	if r.cfg == nil {
 		return nil
 	}
-	signed := []github.Secret{secretAt(r.cfg.Secret, o.store), secretAt(r.cfg.Former, o.store)}
-	branch := o.config.GitHub.Branch
-	if branch == "" {
-		branch = repo.MainBranch
+	var signed []github.Secret
+	for _, s := range r.cfg.Secrets() {
+		signed = append(signed, secretAt(s, o.store))
 	}
 	r.endpoint = webhooks.NewEndpoint(webhooks.EndpointConfig{
-		Repository: repository, Base: branch, Secrets: all(signed), Inbox: inbox, Log: r.log,
+		Repository: repository, Base: o.config.GitHub.BranchOrMain(), Secrets: all(signed), Inbox: inbox, Log: r.log,
 	})
 	if r.listener, err = net.Listen("tcp", r.cfg.Listen); err != nil {
 		return fmt.Errorf("cannot listen on %s for GitHub's deliveries; choose another address with github.webhook.listen: %w", r.cfg.Listen, err)

@@ -11,25 +11,31 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?s)\n```yaml\n(.*?)```\n")
 
-func page(t *testing.T) string {
+func page(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "configuration.md"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(data)
 }
 
-// TestExamplesOfThePage: what people copy from docs/configuration.md is good.
-func TestExamplesOfThePage(t *testing.T) {
+// TestExamples: the configurations that people copy from the pages are good.
+func TestExamples(t *testing.T) {
 	t.Parallel()
-	blocks := yamlBlock.FindAllStringSubmatch(page(t), -1)
-	if len(blocks) < 3 {
-		t.Fatalf("%d examples were found; the search does not work any more", len(blocks))
-	}
-	for _, b := range blocks {
-		if _, err := parse([]byte(b[1]), anyHub); err != nil {
-			t.Errorf("%v in\n%s", err, b[1])
+	for name, least := range map[string]int{"configuration.md": 3, "github.md": 1} {
+		found := 0
+		for _, b := range yamlBlock.FindAllStringSubmatch(page(t, name), -1) {
+			if !strings.HasPrefix(b[1], "hub:") {
+				continue // of something else
+			}
+			found++
+			if _, err := parse([]byte(b[1]), anyHub); err != nil {
+				t.Errorf("%s: %v in\n%s", name, err, b[1])
+			}
+		}
+		if found < least {
+			t.Errorf("%d examples were found in %s; the search does not work any more", found, name)
 		}
 	}
 }
@@ -42,7 +48,7 @@ func TestEveryKeyIsOnThePage(t *testing.T) {
 		known[key] = true
 	}
 	told := map[string]bool{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\|").FindAllStringSubmatch(page(t), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\|").FindAllStringSubmatch(page(t, "configuration.md"), -1) {
 		if told[m[1]] {
 			t.Errorf("%s is told twice", m[1])
 		}

@@ -37,6 +37,23 @@ type Webhook struct {
 	Key  string `yaml:"key"`
 }
 
+// BranchOrMain is the branch that stands for the fleet's main.
+func (g *GitHub) BranchOrMain() string {
+	if g.Branch == "" {
+		return "main"
+	}
+	return g.Branch
+}
+
+// Secrets are those that deliveries may be signed with; none where nothing is listened
+// for.
+func (w *Webhook) Secrets() []Secret {
+	if w == nil {
+		return nil
+	}
+	return []Secret{w.Secret, w.Former}
+}
+
 // A Secret says where a secret is: file:PATH, or store:NAME in the secret store.
 type Secret string
 

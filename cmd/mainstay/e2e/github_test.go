@@ -15,6 +15,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/webhooks/githubtest"
+	"github.com/mainstaydb/mainstay/webhooks/githubtest/openapi"
 )
 
 // A team is a fleet whose files are in a repository on GitHub, and a control plane
@@ -43,7 +44,14 @@ func newTeam(t *testing.T, more ...string) *team {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := w.github.App("mainstay", &key.PublicKey, githubtest.AppPermissions(), w.repo)
+	app := w.github.App("mainstay", &key.PublicKey, documented(), w.repo)
+	if dir := os.Getenv("MAINSTAY_TEST_GITHUB"); dir != "" { // make conformance: every request and answer has GitHub's form
+		d, err := openapi.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.github.Validate(d)
+	}
 	w.repo.Commit("ann", "main", "The fleet as it is", w.exported())
 
 	dir := t.TempDir()
@@ -67,6 +75,11 @@ func newTeam(t *testing.T, more ...string) *team {
 		}
 	})
 	return w
+}
+
+// documented are the permissions that docs/github.md has an App ask for.
+func documented() map[string]string {
+	return map[string]string{"metadata": "read", "contents": "write", "pull_requests": "write", "checks": "write", "deployments": "write"}
 }
 
 // exported are the rows as files below specs.
