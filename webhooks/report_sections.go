@@ -23,7 +23,7 @@ func troubleSections(s subject) []markdown.Section {
 // effectSections are what would happen.
 func effectSections(s subject) []markdown.Section {
 	return []markdown.Section{
-		stepSection("Plan", s.review.Plan), changeSection(s.review.Changes), stepSection("What waits", s.review.Waits),
+		changeSection(s.review.Changes), stepSection("Plan", s.review.Plan), stepSection("What waits", s.review.Waits),
 	}
 }
 

@@ -79,22 +79,15 @@ func (v verdict) headline() string {
 // roughness orders disruptions, the least first.
 var roughness = []string{"none", "restart", "replace", "destroy"}
 
+// participles are what roughness makes of a deployment.
+var participles = []string{"undisturbed", "restarted", "replaced", "destroyed"}
+
 // impact is the blast radius in a sentence or two.
 func impact(s subject) string {
 	r := s.review
 	text := fmt.Sprintf("%s in %s.", count(len(r.Changes), "changed value"), share(r))
-	counts := map[string]int{}
-	for _, step := range r.Plan {
-		counts[step.Disruption]++
-	}
-	var rough []string
-	for _, d := range slices.Backward(roughness) {
-		if n := counts[d]; n > 0 && d != "none" {
-			rough = append(rough, fmt.Sprintf("%d %s", n, d))
-		}
-	}
 	text += fmt.Sprintf(" The plan has %s", count(len(r.Plan), "action"))
-	switch {
+	switch rough := disturbed(r.Plan); {
 	case len(rough) > 0:
 		text += ": " + strings.Join(rough, ", ") + "."
 	case len(r.Plan) > 0:
@@ -106,6 +99,25 @@ func impact(s subject) string {
 		text += " It comes from a fork: its files are data here, and nothing of it is run."
 	}
 	return text
+}
+
+// disturbed counts the deployments by the worst that happens to each, the worst first.
+func disturbed(plan []Step) []string {
+	worst := map[string]int{}
+	for _, step := range plan {
+		worst[step.Deployment] = max(worst[step.Deployment], slices.Index(roughness, step.Disruption))
+	}
+	counts := map[int]int{}
+	for _, d := range worst {
+		counts[d]++
+	}
+	var all []string
+	for d := len(roughness) - 1; d > 0; d-- {
+		if n := counts[d]; n > 0 {
+			all = append(all, count(n, "deployment")+" "+participles[d])
+		}
+	}
+	return all
 }
 
 // nextSteps says which plan this is and what to do now.
