@@ -137,7 +137,7 @@ func nextSteps(s subject, v verdict) string {
 	case len(s.review.Changes) == 0:
 		what = "Merge it when you like: the fleet stays as it is."
 	}
-	return fmt.Sprintf("**What to do next.** %s\n\nPlan `%s` of commit `%s`, on the fleet's branch `%s`. Others: `/mainstay help`\n",
+	return fmt.Sprintf("**What to do next.** %s\n\nPlan `%s` of commit `%s`; all of it: `mainstay pr check %s`. Commands: `/mainstay help`\n",
 		what, token(s.review.PlanHash), short(s.pr.HeadSHA), branchOf(s.pr.Number))
 }
 

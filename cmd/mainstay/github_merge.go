@@ -32,7 +32,7 @@ func (b *bridge) Merge(ctx context.Context, p webhooks.Proposal, by webhooks.Per
 	}
 	merger := *b.client
 	merger.author = b.author(by)
-	done.proposal.Description = fmt.Sprintf("%s\nMerged there as %s", oneLine(p.URL), sha)
+	done.proposal.Description = oneLine(p.URL) + "\n" + mergedThere + sha
 	merged, last, err := merger.mergeProposal(ctx, done.proposal, done.book, prMergeOptions{acceptPlan: true, author: b.author(p.Author)})
 	if err != nil {
 		return b.explainMerge(err, last, done.carried)
@@ -40,6 +40,10 @@ func (b *bridge) Merge(ctx context.Context, p webhooks.Proposal, by webhooks.Per
 	b.wake()
 	return webhooks.Merge{Commit: merged.Commit}, b.removeBranch(ctx, p.Number)
 }
+
+// mergedThere begins the line of a merge commit's message that names the merge on GitHub.
+// A pull request whose proposal was merged by the command line has none: the files lack it.
+const mergedThere = "Merged there as "
 
 // mergedBefore is the commit of main that a pull request was merged with.
 func (b *bridge) mergedBefore(ctx context.Context, number int) (string, error) {

@@ -71,7 +71,7 @@ func (b *bridge) whoRenders(ctx context.Context, out *webhooks.Rendered, since s
 			return err
 		}
 		id, _ := proposals.ParseMessage(info.Message)
-		if strings.HasPrefix(book.Proposals[id].Branch, branchPrefix) {
+		if strings.HasPrefix(book.Proposals[id].Branch, branchPrefix) && strings.Contains(info.Message, "\n"+mergedThere) {
 			continue
 		}
 		if out.FromGitHub = false; !told {

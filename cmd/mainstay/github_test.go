@@ -209,6 +209,22 @@ func TestRenderBridge(t *testing.T) {
 	if out, err := b.Render(t.Context(), "specs", there, since); err != nil || !out.FromGitHub {
 		t.Errorf("a merge from GitHub is not known as one: %+v %v", out, err)
 	}
+	other := pull(8, "db-2", 10, 20)
+	propose(t, b, other)
+	book, err := b.client.book(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p8, _ := book.OpenOf("github/8")
+	if _, _, err := b.client.mergeProposal(t.Context(), p8, book, prMergeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := b.Render(t.Context(), "specs", there, since); err != nil || out.FromGitHub {
+		t.Errorf("a proposal that was merged here is taken for a merge on GitHub: %+v %v", out, err)
+	}
+	if since, err = b.client.Resolve(t.Context(), "main"); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := b.client.Change(t.Context(), "main", "UPDATE deployments SET volume_gb = 15 WHERE name = 'db-1'", "more room"); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +239,7 @@ func TestRenderBridge(t *testing.T) {
 			t.Errorf("db-1 is\n%s", f.Content)
 		}
 	}
-	if want := []string{"specs/db-0.yaml", "specs/db-1.yaml"}; !cmp.Equal(paths, want) {
+	if want := []string{"specs/db-1.yaml"}; !cmp.Equal(paths, want) {
 		t.Errorf("written are %v, want %v", paths, want)
 	}
 	if _, err := b.client.Change(t.Context(), "main", "DELETE FROM deployments WHERE name = 'db-1'", "gone"); err != nil {

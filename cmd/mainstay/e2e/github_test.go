@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/webhooks/githubtest"
@@ -394,4 +396,46 @@ func TestGitHubApproval(t *testing.T) {
 		pr.Comment("ann", "/mainstay help")
 		said(pr, "/mainstay check")
 	})
+}
+
+// TestGitHubUnreliable: deliveries come twice, backwards or never, and GitHub is slow,
+// down, and says that it is asked too much. In the end all is as it should be.
+func TestGitHubUnreliable(t *testing.T) {
+	t.Parallel()
+	w := newTeam(t)
+	w.github.Hold()
+	pr := w.repo.Open(githubtest.Opening{By: "ann", Title: "A ledger", Branch: "ledger", Files: githubtest.Files{specOf("ledger"): "name: ledger\nvolume_gb: 1\n"}})
+	pr.Push("ann", "Larger", githubtest.Files{specOf("ledger"): "name: ledger\nvolume_gb: 5\n"})
+	lost := w.repo.Open(githubtest.Opening{By: "ann", Title: "Nobody hears of it", Branch: "lost", Files: githubtest.Files{specOf("lost"): "name: lost\n"}})
+
+	var asked atomic.Int64
+	w.github.Failing(func(githubtest.Request) *githubtest.Fault {
+		switch n := asked.Add(1); {
+		case n <= 3:
+			down := githubtest.Unavailable()
+			return &down
+		case n == 6:
+			much := githubtest.Secondary(403, 2*time.Second)
+			return &much
+		case n%4 == 0:
+			return &githubtest.Fault{Delay: 300 * time.Millisecond}
+		case n%7 == 0:
+			return &githubtest.Fault{Status: 502, After: true} // it was done, and nobody is told
+		}
+		return nil
+	})
+	deliveries := slices.DeleteFunc(w.github.Take(), func(d githubtest.Delivery) bool { return strings.Contains(string(d.Body), "Nobody hears of it") })
+	slices.Reverse(deliveries)
+	w.github.Deliver(t.Context(), append(deliveries, deliveries...)...)
+	w.judged(pr, "success")
+	w.commentSays(pr, "ledger", "can be merged")
+	w.judged(lost, "success")
+	sha := w.merge(pr, "bob")
+	w.github.Take() // nor is this delivered
+	w.deployed(sha)
+	if n := w.repo.Deployments(sha); n != 1 {
+		t.Errorf("there are %d deployments of one commit", n)
+	}
+	w.github.Failing(nil)
+	w.commentSays(lost, "can be merged")
 }
