@@ -439,3 +439,49 @@ func TestGitHubUnreliable(t *testing.T) {
 	w.github.Failing(nil)
 	w.commentSays(lost, "can be merged")
 }
+
+// TestSecretsAndCheck: secrets go into the store once, and serve --check says what is
+// wrong with the section before anything runs.
+func TestSecretsAndCheck(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	g := githubtest.New(t)
+	repo := g.Repository("acme", "fleet")
+	repo.Allow("ann", githubtest.Write)
+	config := f.configure("checked", "github:\n  repository: acme/fleet\n  url: "+g.URL+"\n  token: store:github/token\n")
+	check := func(code int, words ...string) {
+		t.Helper()
+		stdout, stderr, got := run(t, "serve", "--config", config, "--check")
+		if got != code {
+			t.Errorf("exit %d, want %d: %s%s", got, code, stdout, stderr)
+		}
+		for _, word := range words {
+			if !strings.Contains(stdout, word) {
+				t.Errorf("it lacks %q: %s", word, stdout)
+			}
+		}
+	}
+	create := func(value string, code int, words ...string) {
+		t.Helper()
+		_, stderr, got := runIn(t, value, nil, "secret", "create", "github/token", "--config", config)
+		if got != code || strings.Contains(stderr, "ghp_") {
+			t.Errorf("exit %d, want %d: %s", got, code, stderr)
+		}
+		for _, word := range words {
+			if !strings.Contains(stderr, word) {
+				t.Errorf("it lacks %q: %s", word, stderr)
+			}
+		}
+	}
+	check(1, "✗ GitHub secrets", "mainstay secret create github/token")
+	token := g.Token("ann")
+	create("", 2, "0 bytes")
+	create(token+"\n", 0, "stored github/token")
+	create(token, 0)
+	create("ghp_another", 3, "another value")
+	check(0, "✓ GitHub secrets", "✓ GitHub: branch main of acme/fleet is at "+repo.Head("main")[:12])
+	g.Revoke(token)
+	check(1, "✗ GitHub: ")
+	_, stderr, code := runIn(t, "x", nil, "secret", "create", "../x", "--config", config)
+	wantSentence(t, stderr, code, 2, []string{"../x"})
+}
