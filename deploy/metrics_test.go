@@ -72,7 +72,7 @@ var (
 func offered(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{"up": true, "process_resident_memory_bytes": true}
-	for _, root := range []string{"../reconciler", "../cmd/mainstay"} {
+	for _, root := range []string{"../reconciler", "../webhooks", "../cmd/mainstay"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
@@ -136,7 +136,7 @@ func kinds(t *testing.T) []string {
 // TestLabelsExist: likewise for the values of the labels kind and result.
 func TestLabelsExist(t *testing.T) {
 	t.Parallel()
-	allowed := map[string][]string{"kind": kinds(t), "result": {"done", "conflict", "unknown", "failed", "partial"}}
+	allowed := map[string][]string{"kind": kinds(t), "result": {"done", "conflict", "unknown", "failed", "partial", "unchanged"}}
 	matcher := regexp.MustCompile(`\b(kind|result)[!=]~?"([^"]*)"`)
 	for where, expr := range expressions(t) {
 		for _, m := range matcher.FindAllStringSubmatch(expr, -1) {
