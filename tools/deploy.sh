@@ -127,7 +127,7 @@ check_alerts() {
 
 check_scripts() {
 	say "shellcheck"
-	"$venv/bin/shellcheck" deploy/ami/scripts/*.sh deploy/ami/files/cloudwatch-config deploy/ami/files/hub-password tools/deploy.sh
+	"$venv/bin/shellcheck" deploy/ami/scripts/*.sh deploy/ami/files/cloudwatch-config deploy/ami/files/hub-password tools/deploy.sh ci/action/review.sh tools/github.sh tools/conformance.sh
 }
 
 check_files() {
