@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// makeZone makes a hosted zone with records that are nobody's of ours.
+// makeZone makes a hosted zone with records that are nobody's of ours. A request whose
+// answer is lost is sent again, so it says what there should be and not what to make.
 func (f *cloudFleet) makeZone() {
 	f.t.Helper()
 	out, err := f.route53.CreateHostedZone(f.t.Context(), &route53.CreateHostedZoneInput{
@@ -24,7 +25,7 @@ func (f *cloudFleet) makeZone() {
 	for _, r := range []struct{ name, kind, value string }{
 		{"www.example.com", "A", "192.0.2.1"}, {"printer." + domain, "A", "192.0.2.2"}, {domain, "TXT", `"of somebody else"`},
 	} {
-		changes = append(changes, types.Change{Action: types.ChangeActionCreate, ResourceRecordSet: &types.ResourceRecordSet{
+		changes = append(changes, types.Change{Action: types.ChangeActionUpsert, ResourceRecordSet: &types.ResourceRecordSet{
 			Name: aws.String(r.name), Type: types.RRType(r.kind), TTL: aws.Int64(60), ResourceRecords: []types.ResourceRecord{{Value: aws.String(r.value)}},
 		}})
 	}
