@@ -72,6 +72,8 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	if state.World == "" {
 		state.World, r.newborn = id, true
 		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
+	} else {
+		r.yieldBirth()
 	}
 	if !r.told {
 		r.told = true // once: another control plane that can do other things would answer for ever

@@ -60,6 +60,17 @@ func (r *Reconciler) noteStrays(gaps plan.Gaps, now time.Time) {
 // branch status was lost than that somebody made it. It is never removed.
 const inherited = "inherited "
 
+// yieldBirth is for who finds that another process began the record: what was there
+// before is what that one says. What this one saw may be what the other made meanwhile.
+func (r *Reconciler) yieldBirth() {
+	r.newborn = false
+	for id, s := range r.world.strays {
+		if _, published := r.state.Strays[id]; strings.HasPrefix(s.Kind, inherited) && !published {
+			delete(r.world.strays, id)
+		}
+	}
+}
+
 // lostRecord is why nothing may be made while there are machines or volumes that
 // were there before the record began: their data may be that of deployments which
 // would begin empty beside it. Empty: there are none.
