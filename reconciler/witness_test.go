@@ -25,6 +25,8 @@ type witness struct {
 	told      map[string]bool
 	replacing int // the most deployments with two machines at one moment
 	published int
+	// kept says whether the volume of a deployment must be there; nil: every one must.
+	kept func(deployment string) bool
 }
 
 func newWitness() *witness {
@@ -124,7 +126,11 @@ func (w *witness) volumes(v sim.View) map[string]string {
 		at[vol.AttachedTo] = vol.ID
 	}
 	for deployment, id := range w.data {
-		if !exists[id] {
+		switch {
+		case exists[id]:
+		case w.kept != nil && !w.kept(deployment):
+			delete(w.data, deployment) // the next one begins empty
+		default:
 			w.tell("volume %s of deployment %s is gone", id, deployment)
 		}
 	}

@@ -131,6 +131,27 @@ func (w *World) Fail(id, detail string) {
 	})
 }
 
+// Reach lets the agent on a machine be reached or not; its database goes on as it was.
+func (w *World) Reach(id string, reachable bool) {
+	w.set(func() {
+		if a, ok := w.agents[id]; ok && w.machine(id).State == plan.MachineRunning {
+			a.Reachable = reachable
+			w.agents[id] = a
+		}
+	})
+}
+
+// Mend lets the databases that failed come back, as their agents try again.
+func (w *World) Mend() {
+	w.set(func() {
+		for id, a := range w.agents {
+			if a.Database == plan.DatabaseFailed {
+				w.agents[id] = comeBack(a)
+			}
+		}
+	})
+}
+
 // Live lists the machines that are not terminated.
 func (w *World) Live() []plan.Machine {
 	w.mu.Lock()
