@@ -16,7 +16,7 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test conformance check deploy-check bench generate clean
+.PHONY: help demo build programs test sim mutate conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,16 @@ $(PEBBLE): tools/pebble/go.mod tools/pebble/go.sum
 
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
+
+# SEED tries one seed again, N so many from there on.
+SEED ?=
+N ?= 1000
+sim: ## kill the control plane at every step and pair of steps, and try N=1000 random seeds, or SEED=n
+	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) $(GO) test -tags $(TAGS) -count=1 -timeout 0 \
+		-run '$(if $(SEED),^TestSeeds$$,TestKilled|TestOldPlanInHand|TestKeptSeeds|TestSeeds)' ./reconciler
+
+mutate: build ## break the program in listed ways, and fail if the tests do not notice
+	@cd tools && MAINSTAY_TEST_BUILD=$(BUILD) $(GO) run ./mutate
 
 conformance: build $(PEBBLE) ## run the cloud on EC2 and a whole fleet there against moto, certificates against pebble, webhooks against GitHub's description (needs python3 and npm; installs into build/)
 	@GO="$(GO)" TAGS="$(TAGS)" sh tools/conformance.sh
