@@ -16,7 +16,7 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test sim mutate conformance check deploy-check bench generate clean
+.PHONY: help demo build programs test sim torture mutate conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -55,9 +55,14 @@ test: build ## run every test against the programs of build/
 # SEED tries one seed again, N so many from there on.
 SEED ?=
 N ?= 1000
+MINUTES ?= 30
+FLEET ?= 20
 sim: ## kill the control plane at every step and pair of steps, and try N=1000 random seeds, or SEED=n
 	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) $(GO) test -tags $(TAGS) -count=1 -timeout 0 \
 		-run '$(if $(SEED),^TestSeeds$$,TestKilled|TestOldPlanInHand|TestKeptSeeds|TestSeeds)' ./reconciler
+
+torture: build ## kill and stop processes of FLEET=20 deployments that are written to, for MINUTES=30; every acknowledged write must be there
+	MAINSTAY_TEST_BUILD=$(BUILD) MAINSTAY_TORTURE_MINUTES=$(MINUTES) MAINSTAY_TORTURE_FLEET=$(FLEET) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v -run '^TestTorture$$' ./cmd/mainstay/e2e
 
 mutate: build ## break the program in listed ways, and fail if the tests do not notice
 	@cd tools && MAINSTAY_TEST_BUILD=$(BUILD) $(GO) run ./mutate
