@@ -7,11 +7,9 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
@@ -47,11 +45,11 @@ func TestFaultSeeds(t *testing.T) {
 					s.change()
 					time.Sleep(time.Duration(1+s.random.IntN(6)) * time.Minute)
 					if s.random.IntN(2) == 0 {
-						s.calm()
+						s.weather().calm()
 						time.Sleep(time.Duration(s.random.IntN(6)) * time.Minute)
 					}
 				}
-				s.calm()
+				s.weather().calm()
 				s.wantEnd()
 				c.Logf("%v, %d publications, calls %v", s.log, c.witness.publications(), c.api.Calls())
 				if c.Failed() {
@@ -82,51 +80,26 @@ func (s *stormy) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
 }
 
+func (s *stormy) weather() weather { return weather{s.api, s.random, 5, s.note} }
+
 // fault begins one of the faults that have a test of their own.
 func (s *stormy) fault() {
-	r := s.random
-	switch r.IntN(10) {
-	case 0:
-		s.fail("throttled", every("RequestLimitExceeded"))
-	case 1:
-		s.fail("expired", every("ExpiredToken"))
-	case 2:
-		zone := string("ab"[r.IntN(2)])
-		s.fail("no capacity in "+zone, func(c ec2sim.Call) *ec2sim.Fault {
-			if c.Action == "RunInstances" && strings.HasSuffix(c.Zone, zone) {
-				return &ec2sim.Fault{Code: "InsufficientInstanceCapacity"}
-			}
-			return nil
-		})
-	case 3:
-		s.fail("answers lost", s.some(0.7, ec2sim.Fault{Code: "RequestTimeout", After: true}))
-	case 4:
-		s.fail("no answers", s.some(0.3, ec2sim.Fault{Hang: true, After: true}))
-	case 5:
-		s.fail("a page fails", func(c ec2sim.Call) *ec2sim.Fault {
-			if c.Page {
-				return &ec2sim.Fault{Code: "InternalError"}
-			}
-			return nil
-		})
-		s.api.PageSize(5)
-	case 6:
-		d := time.Duration(10+r.IntN(50)) * time.Second
-		s.note("lag of %s", d)
-		s.api.Lag(d)
-	case 7:
+	switch kind := s.random.IntN(weathers + 3); kind {
+	case weathers:
 		if m, ok := s.anyMachine(); ok {
 			s.note("kill %s", m.ID)
 			s.world.Kill(m.ID)
 		}
-	case 8:
+	case weathers + 1:
 		if m, ok := s.anyMachine(); ok {
 			s.note("retire %s", m.ID)
 			s.api.Retire(m.ID, time.Now().Add(time.Hour))
 		}
-	case 9:
+	case weathers + 2:
 		s.note("restart with another image")
-		s.restart(fmt.Sprintf("ami-%08d", r.IntN(100)))
+		s.restart(fmt.Sprintf("ami-%08d", s.random.IntN(100)))
+	default:
+		s.weather().begin(kind)
 	}
 	s.byHand()
 }
@@ -149,25 +122,6 @@ func (s *stormy) byHand() {
 				break
 			}
 		}
-	}
-}
-
-func (s *stormy) fail(what string, f func(ec2sim.Call) *ec2sim.Fault) {
-	s.note("%s", what)
-	s.api.Failing(f)
-}
-
-// some lets a share of the requests fail.
-func (s *stormy) some(share float64, f ec2sim.Fault) func(ec2sim.Call) *ec2sim.Fault {
-	var mu sync.Mutex
-	r := rand.New(rand.NewPCG(s.random.Uint64(), 0))
-	return func(ec2sim.Call) *ec2sim.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		if r.Float64() < share {
-			return &f
-		}
-		return nil
 	}
 }
 
@@ -204,13 +158,6 @@ func (s *stormy) sqlCommit(statement string) string {
 	commit := s.bench.sql(statement)
 	s.loop.Wake()
 	return commit
-}
-
-// calm ends what lasts.
-func (s *stormy) calm() {
-	s.api.Failing(nil)
-	s.api.Lag(0)
-	s.api.PageSize(0)
 }
 
 // wantEnd says that the fleet converges to one machine and one volume each.

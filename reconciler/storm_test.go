@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/specs"
 )
 
 const (
-	// weather is how long faults come and go in a story of one seed.
-	weather = 40 * time.Minute
+	// unrest is how long faults come and go in a story of one seed.
+	unrest = 40 * time.Minute
 	// seedSample is how many seeds are tried on every commit, fresh ones each time.
 	seedSample = 60
 )
@@ -62,7 +61,7 @@ func endure(s *simulation, seed uint64) {
 	for n := range 1 + w.random.IntN(3) {
 		s.plane(fmt.Sprint("plane-", n))
 	}
-	for time.Since(w.began) < weather && !s.Failed() {
+	for time.Since(w.began) < unrest && !s.Failed() {
 		w.event()
 		time.Sleep(time.Duration(w.random.IntN(240)) * time.Second)
 	}
@@ -130,9 +129,7 @@ func (w *storming) event() {
 // calm ends what lasts.
 func (w *storming) calm() {
 	w.note("the cloud is well")
-	w.api.Failing(nil)
-	w.api.Lag(0)
-	w.api.PageSize(0)
+	w.weather().calm()
 	w.names.Refuse(nil)
 	w.names.SetGap("")
 	w.world.Mend()
@@ -141,58 +138,22 @@ func (w *storming) calm() {
 	}
 }
 
+func (w *storming) weather() weather { return weather{w.api, w.random, 3, w.note} }
+
 func (w *storming) cloudFault() {
-	r := w.random
-	switch r.IntN(9) {
-	case 0:
-		w.fail("throttled", every("RequestLimitExceeded"))
-	case 1:
-		w.fail("credentials have ended", every("ExpiredToken"))
-	case 2:
-		zone := string("ab"[r.IntN(2)])
-		w.fail("no capacity in "+zone, func(c ec2sim.Call) *ec2sim.Fault {
-			if c.Action == "RunInstances" && strings.HasSuffix(c.Zone, zone) {
-				return &ec2sim.Fault{Code: "InsufficientInstanceCapacity"}
-			}
-			return nil
-		})
-	case 3:
-		w.fail("answers are lost", w.some(0.7, ec2sim.Fault{Code: "RequestTimeout", After: true}))
-	case 4:
-		w.fail("no answers", w.some(0.3, ec2sim.Fault{Hang: true, After: true}))
-	case 5:
-		w.fail("the second page fails", func(c ec2sim.Call) *ec2sim.Fault {
-			if c.Page {
-				return &ec2sim.Fault{Code: "InternalError"}
-			}
-			return nil
-		})
-		w.api.PageSize(3)
-	case 6:
-		d := time.Duration(10+r.IntN(50)) * time.Second
-		w.note("listings lag by %s", d)
-		w.api.Lag(d)
-	case 7:
+	switch kind := w.random.IntN(weathers + 2); kind {
+	case weathers:
 		w.note("names cannot be changed")
 		w.names.Refuse(errWeather)
-	case 8:
+	case weathers + 1:
 		w.note("names cannot be listed whole")
 		w.names.SetGap("page 2: throttled")
+	default:
+		w.weather().begin(kind)
 	}
 }
 
 var errWeather = fmt.Errorf("the weather is bad")
-
-func (w *storming) fail(what string, f func(ec2sim.Call) *ec2sim.Fault) {
-	w.note("%s", what)
-	w.api.Failing(f)
-}
-
-// some lets a share of the requests fail.
-func (w *storming) some(share float64, f ec2sim.Fault) func(ec2sim.Call) *ec2sim.Fault {
-	s := &stormy{random: w.random}
-	return s.some(share, f)
-}
 
 // processFault is one of a control plane's own.
 func (w *storming) processFault() {
