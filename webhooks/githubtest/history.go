@@ -5,13 +5,13 @@ import "slices"
 // ancestors are a commit and all that it came of.
 func (o *objects) ancestors(sha string) map[string]bool {
 	seen := map[string]bool{}
-	todo := []string{sha}
-	for len(todo) > 0 {
-		next := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	ahead := []string{sha}
+	for len(ahead) > 0 {
+		next := ahead[len(ahead)-1]
+		ahead = ahead[:len(ahead)-1]
 		if c := o.commits[next]; c != nil && !seen[next] {
 			seen[next] = true
-			todo = append(todo, c.parents...)
+			ahead = append(ahead, c.parents...)
 		}
 	}
 	return seen
