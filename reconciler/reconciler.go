@@ -135,14 +135,7 @@ type changer interface{ Changed() <-chan struct{} }
 // Run loops until ctx ends, and then waits for the actions under way. It fails
 // only when going on would be wrong: in another cloud than the fleet's.
 func (r *Reconciler) Run(ctx context.Context) error {
-	var cloudChanged <-chan struct{}
-	if c, ok := r.cfg.Cloud.(changer); ok {
-		cloudChanged = c.Changed()
-	}
-	var certificates <-chan struct{}
-	if r.cfg.Certificates != nil {
-		certificates = r.cfg.Certificates.Changed()
-	}
+	n := r.newsOf()
 	defer r.effects.wait()
 	r.health.began()
 	for {
@@ -152,11 +145,36 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			return err
 		}
 		rest(ctx, time.Since(start))
-		timer := time.NewTimer(next)
+		if !r.await(ctx, next, n) {
+			return nil
+		}
+	}
+}
+
+// news are the channels that others own.
+type news struct{ cloud, agents, certificates <-chan struct{} }
+
+func (r *Reconciler) newsOf() news {
+	n := news{agents: r.cfg.Agents.Changed()}
+	if c, ok := r.cfg.Cloud.(changer); ok {
+		n.cloud = c.Changed()
+	}
+	if r.cfg.Certificates != nil {
+		n.certificates = r.cfg.Certificates.Changed()
+	}
+	return n
+}
+
+// await waits until something happened or is due, and takes in all that has happened,
+// so that what comes together is one pass's work, in whatever order it came. It says
+// whether there is to be another pass.
+func (r *Reconciler) await(ctx context.Context, next time.Duration, n news) bool {
+	timer := time.NewTimer(next)
+	defer timer.Stop()
+	for waiting := true; waiting || r.hasNews(n); waiting = false {
 		select {
 		case <-ctx.Done():
-			timer.Stop()
-			return nil
+			return false
 		case <-timer.C:
 		case <-r.wake:
 			r.polled = time.Time{}
@@ -166,13 +184,17 @@ func (r *Reconciler) Run(ctx context.Context) error {
 			r.look.arrived = &s
 		case s := <-r.world.names.found:
 			r.world.names.arrived = &s
-		case <-certificates:
-		case <-r.cfg.Agents.Changed():
-		case <-cloudChanged:
+		case <-n.certificates:
+		case <-n.agents:
+		case <-n.cloud:
 			r.look.asked = true
 		}
-		timer.Stop()
 	}
+	return true
+}
+
+func (r *Reconciler) hasNews(n news) bool {
+	return len(r.wake)+len(r.effects.done)+len(r.look.found)+len(r.world.names.found)+len(n.cloud)+len(n.agents)+len(n.certificates) > 0
 }
 
 // longestRest bounds what a pass that was slow for a reason of its own, such as a

@@ -1,6 +1,9 @@
 package reconciler
 
 import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -71,7 +74,7 @@ func (d *desk) failed(id string, a plan.Action, err error) time.Time {
 	switch {
 	case t == nil || t.token != a.Token:
 		t = &retry{token: a.Token, pause: backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause), backoff.WithMaxElapsedTime(0))}
+			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause), backoff.WithMaxElapsedTime(0), backoff.WithRandomizationFactor(0))}
 	case a.Token != "" && now.Before(t.at): // another of the same request was here before
 		d.retry[id] = t
 		return t.at
@@ -80,8 +83,18 @@ func (d *desk) failed(id string, a plan.Action, err error) time.Time {
 	if a.Token != "" {
 		d.launches[a.Token] = t
 	}
-	t.kind, t.err, t.at = a.Kind, err, now.Add(t.pause.NextBackOff())
+	t.kind, t.err, t.at = a.Kind, err, now.Add(spread(t.pause.NextBackOff(), cmp.Or(a.Token, id), now))
 	return t.at
+}
+
+// spread makes a pause half as long to half as long again, so that what failed together
+// does not come back together. What it makes of it follows from whose the pause is and
+// the moment alone: where time is virtual, a story is the same each time it is told.
+func spread(pause time.Duration, id string, now time.Time) time.Duration {
+	h := fnv.New64a()
+	_ = binary.Write(h, binary.LittleEndian, now.UnixNano())
+	_, _ = h.Write([]byte(id))
+	return pause/2 + time.Duration(h.Sum64()%uint64(max(pause, 1)))
 }
 
 // succeeded forgets the failures before. That of an update stays until one went well:
