@@ -19,10 +19,11 @@ type desk struct {
 	retry   map[string]*retry       // after a failure
 	// launches are those that failed, by token: several deployments share one.
 	launches map[string]*retry
-	busy     map[string]task      // by deployment: what is under way
-	tasks    uint64               // begun so far
-	slots    map[launchKey]string // deployment, by what binds its machines
-	volumes  map[string]string    // deployment, by the volume that the ledger remembers
+	busy     map[string]task         // by deployment: what is under way
+	tasks    uint64                  // begun so far
+	slots    map[launchKey]string    // deployment, by what binds its machines
+	bound    map[launchKey]time.Time // since when it is known here that a slot has a machine
+	volumes  map[string]string       // deployment, by the volume that the ledger remembers
 	since    map[string]map[string]time.Time
 	done     map[string]string // by deployment: the commit that is carried out
 	// doubtful are deployments with an agent that is silent or could not be updated.
@@ -42,7 +43,7 @@ type held struct {
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
-		launches: map[string]*retry{}, busy: map[string]task{}, slots: map[launchKey]string{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
+		launches: map[string]*retry{}, busy: map[string]task{}, slots: map[launchKey]string{}, bound: map[launchKey]time.Time{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
 		done: map[string]string{}, doubtful: map[string]struct{}{}, shown: map[string]held{},
 	}
 }
@@ -66,6 +67,7 @@ func (d *desk) reset(s *ledger.State) {
 	for _, e := range s.Entries {
 		d.noteEntry(e)
 	}
+	maps.DeleteFunc(d.bound, func(k launchKey, _ time.Time) bool { _, there := d.slots[k]; return !there })
 	for _, c := range s.Conditions {
 		d.sinceOf(c.Deployment)[c.Type] = c.Since
 	}
@@ -80,8 +82,13 @@ func (d *desk) noteEntry(e *plan.Entry) {
 		d.volumes[e.VolumeID] = e.Deployment
 	}
 	for _, s := range e.Slots {
-		if s.Token != "" {
-			d.slots[launchKey{s.Token, s.Index}] = s.Deployment
+		if s.Token == "" {
+			continue
+		}
+		key := launchKey{s.Token, s.Index}
+		d.slots[key] = s.Deployment
+		if _, known := d.bound[key]; !known && s.State == plan.SlotBound {
+			d.bound[key] = time.Now()
 		}
 	}
 }

@@ -270,7 +270,14 @@ func (r *Reconciler) input(id string, now time.Time) plan.Input {
 	r.addNames(id, &in)
 	if in.Entry != nil {
 		for _, s := range in.Entry.Slots {
-			if mid, ok := r.world.byLaunch[launchKey{s.Token, s.Index}]; ok {
+			key := launchKey{s.Token, s.Index}
+			if at, ok := r.desk.bound[key]; ok {
+				if in.Bound == nil {
+					in.Bound = map[plan.SlotID]time.Time{}
+				}
+				in.Bound[s.SlotID] = at
+			}
+			if mid, ok := r.world.byLaunch[key]; ok {
 				in.Machines = append(in.Machines, r.world.machines[mid])
 				if a, ok := r.world.agents[mid]; ok {
 					in.Agents[mid] = a

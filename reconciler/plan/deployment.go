@@ -14,10 +14,13 @@ type Input struct {
 	Entry    *Entry            // nil: the ledger knows nothing of it
 	Machines []Machine         // that carry the token of one of the entry's slots
 	Volumes  []Volume          // that are tagged with the deployment
-	Agents   map[string]Agent  // by machine id; a machine without an entry was not asked yet
-	Gaps     Gaps
-	Means    Means
-	Version  specs.Version // of the row's release of Dolt: where it is fetched
+	// Bound is since when this control plane knows that a slot has a machine: a launch
+	// may come about long after its claim, and listings lag from then on.
+	Bound   map[SlotID]time.Time
+	Agents  map[string]Agent // by machine id; a machine without an entry was not asked yet
+	Gaps    Gaps
+	Means   Means
+	Version specs.Version // of the row's release of Dolt: where it is fetched
 	// Addresses are the records that are the deployment's, and those of others at
 	// names that it wants.
 	Addresses   []Address
@@ -134,6 +137,18 @@ func (d *decision) comeBack() {
 		}
 	}
 	e.DeleteAfter = time.Time{}
+}
+
+// listedBy is when what was made for a slot is in every listing.
+func (d *decision) listedBy(s Slot) time.Time {
+	made := s.ClaimedAt
+	if at := d.in.Bound[s.SlotID]; at.After(made) {
+		made = at
+	}
+	if m := d.machineOf(s); m != nil && m.LaunchedAt.After(made) {
+		made = m.LaunchedAt
+	}
+	return made.Add(listingLag)
 }
 
 func (e *Entry) clone() *Entry {

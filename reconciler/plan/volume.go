@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // noteVolume remembers the data volume once it is seen, so that its absence can
 // be told from its never having been.
@@ -12,11 +15,12 @@ func (d *decision) noteVolume() {
 	}
 }
 
-// onGivenUp says whether a volume came with a machine that was given up: it is empty.
+// onGivenUp says whether a volume came with a machine that was given up and still lives:
+// it is empty. Once that has ended it is as good as any other empty one.
 func (d *decision) onGivenUp(v Volume) bool {
 	return v.AttachedTo != "" && slices.ContainsFunc(d.entry.Slots, func(s Slot) bool {
 		m := d.machineOf(s)
-		return s.State == SlotVoid && m != nil && m.ID == v.AttachedTo
+		return s.State == SlotVoid && m != nil && m.State != MachineTerminated && m.ID == v.AttachedTo
 	})
 }
 
@@ -53,7 +57,26 @@ func (d *decision) volumeKnown() bool {
 		d.waitf("its data volume %s is not there any more; an empty one is not made in its place. Restore the volume, or delete "+
 			"the row and add it anew to begin empty", d.entry.VolumeID)
 	default:
-		return true
+		return !d.volumeUnlisted()
+	}
+	return false
+}
+
+// volumeUnlisted says whether a volume was made with a machine and may be missing from
+// a whole listing as yet. A second one would be as good, and nobody could tell which of
+// the two to take.
+func (d *decision) volumeUnlisted() bool {
+	if d.entry.VolumeID != "" || len(d.volumes()) > 0 {
+		return false
+	}
+	for _, s := range d.entry.Slots {
+		listed := d.listedBy(s)
+		if s.MachineID != "" && s.Shape.Volume != nil && d.in.Now.Before(listed) {
+			d.recheckAt(listed)
+			d.waitf("machine %s was made with a volume, which is not listed yet; none is made in its place before %s",
+				s.MachineID, listed.UTC().Format(time.TimeOnly))
+			return true
+		}
 	}
 	return false
 }
