@@ -84,8 +84,8 @@ func (c *cloudBench) play(story func(*cloudBench)) {
 	synctest.Test(c.T, func(t *testing.T) {
 		inside, b := *c, *c.bench
 		b.T, inside.bench = t, &b
-		inside.authority = sim.NewAuthority() // here: a channel belongs to the time it is made in
-		inside.cfg.Agents, inside.cfg.Certificates = c.world.Agents(), inside.authority
+		inside.authority = sim.NewAuthority()
+		inside.cfg.Agents, inside.cfg.Certificates = c.world.Agents(), inside.authority.Account()
 		if c.wire != nil {
 			c.wire(&inside)
 		}

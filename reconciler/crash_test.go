@@ -38,8 +38,11 @@ func life(s *simulation) {
 // asked for: all with MAINSTAY_SIM_ALL=1, one with MAINSTAY_SIM_MOMENT, else a sample.
 func lives(t *testing.T, sample int, begin func(s *simulation, at int)) {
 	t.Helper()
-	moments := 0
-	simulate(t, func(s *simulation) {
+	moments, seed := 0, rand.Uint64()
+	if s := os.Getenv("MAINSTAY_SIM_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	simulate(t, seed, func(s *simulation) {
 		begin(s, -1)
 		life(s)
 		moments = s.planes[0].moments()
@@ -52,10 +55,10 @@ func lives(t *testing.T, sample int, begin func(s *simulation, at int)) {
 	if one, err := strconv.Atoi(os.Getenv("MAINSTAY_SIM_MOMENT")); err == nil {
 		from, step = one, moments
 	}
-	t.Logf("%d moments, from %d every %d", moments, from, step)
+	t.Logf("seed %d, %d moments, from %d every %d", seed, moments, from, step)
 	for at := from; at < moments; at += step {
 		t.Run(fmt.Sprint("moment=", at), func(t *testing.T) {
-			simulate(t, func(s *simulation) {
+			simulate(t, seed, func(s *simulation) {
 				begin(s, at)
 				life(s)
 			})
@@ -89,7 +92,7 @@ func TestKilledBesideAnother(t *testing.T) {
 func TestOldPlanInHand(t *testing.T) {
 	t.Parallel()
 	lives(t, crashSample, func(s *simulation, at int) {
-		s.run(&simPlane{s: s, holder: "one", pauses: []int{at}})
+		s.run(&simPlane{holder: "one", pauses: []int{at}})
 		s.plane("two")
 	})
 }
@@ -98,8 +101,8 @@ func TestOldPlanInHand(t *testing.T) {
 // pairs with MAINSTAY_SIM_ALL=1, which takes some minutes, else a sample.
 func TestKilledTwice(t *testing.T) {
 	t.Parallel()
-	moments := 0
-	simulate(t, func(s *simulation) {
+	moments, seed := 0, rand.Uint64()
+	simulate(t, seed, func(s *simulation) {
 		p := s.plane("one")
 		life(s)
 		moments = p.moments()
@@ -113,7 +116,7 @@ func TestKilledTwice(t *testing.T) {
 			}
 			tried++
 			if !t.Run(fmt.Sprintf("moments=%d,%d", first, second), func(t *testing.T) {
-				simulate(t, func(s *simulation) {
+				simulate(t, seed, func(s *simulation) {
 					s.plane("one", first, second)
 					life(s)
 				})
@@ -122,7 +125,7 @@ func TestKilledTwice(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d pairs of %d moments", tried, moments)
+	t.Logf("seed %d, %d pairs of %d moments", seed, tried, moments)
 }
 
 // pairSample is about how many pairs are tried on every commit.

@@ -45,11 +45,11 @@ func TestFaultSeeds(t *testing.T) {
 					s.change()
 					time.Sleep(time.Duration(1+s.random.IntN(6)) * time.Minute)
 					if s.random.IntN(2) == 0 {
-						s.weather().calm()
+						clearUp(s.api)
 						time.Sleep(time.Duration(s.random.IntN(6)) * time.Minute)
 					}
 				}
-				s.weather().calm()
+				clearUp(s.api)
 				s.wantEnd()
 				c.Logf("%v, %d publications, calls %v", s.log, c.witness.publications(), c.api.Calls())
 				if c.Failed() {
@@ -80,26 +80,25 @@ func (s *stormy) note(format string, args ...any) {
 	s.log = append(s.log, fmt.Sprintf(format, args...))
 }
 
-func (s *stormy) weather() weather { return weather{s.api, s.random, 5, s.note} }
-
 // fault begins one of the faults that have a test of their own.
 func (s *stormy) fault() {
-	switch kind := s.random.IntN(weathers + 3); kind {
-	case weathers:
+	switch kind := s.random.IntN(len(weathers) + 3); kind {
+	case len(weathers):
 		if m, ok := s.anyMachine(); ok {
 			s.note("kill %s", m.ID)
 			s.world.Kill(m.ID)
 		}
-	case weathers + 1:
+	case len(weathers) + 1:
 		if m, ok := s.anyMachine(); ok {
 			s.note("retire %s", m.ID)
 			s.api.Retire(m.ID, time.Now().Add(time.Hour))
 		}
-	case weathers + 2:
+	case len(weathers) + 2:
 		s.note("restart with another image")
 		s.restart(fmt.Sprintf("ami-%08d", s.random.IntN(100)))
 	default:
-		s.weather().begin(kind)
+		s.note("%s", weathers[kind].name)
+		weathers[kind].begin(s.api, s.random)
 	}
 	s.byHand()
 }

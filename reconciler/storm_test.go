@@ -3,75 +3,51 @@ package reconciler_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/reconciler/sim"
 	"github.com/mainstaydb/mainstay/specs"
 )
 
-const (
-	// unrest is how long faults come and go in a story of one seed.
-	unrest = 40 * time.Minute
-	// seedSample is how many seeds are tried on every commit, fresh ones each time.
-	seedSample = 60
-)
-
-// TestSeeds lets random faults come over a fleet that people change meanwhile, with one
-// to three control planes, of which some are killed and some stand still. What must
-// never be never is, and once it is calm everything converges. A failing seed prints
-// its story. MAINSTAY_SIM_SEEDS says how many are tried, MAINSTAY_SIM_SEED from which on.
-func TestSeeds(t *testing.T) {
-	t.Parallel()
-	from, n := rand.Uint64N(1<<40), uint64(seedSample)
-	if s := os.Getenv("MAINSTAY_SIM_SEEDS"); s != "" {
-		n, _ = strconv.ParseUint(s, 10, 64)
-	}
-	if s := os.Getenv("MAINSTAY_SIM_SEED"); s != "" {
-		from, _ = strconv.ParseUint(s, 10, 64)
-		if os.Getenv("MAINSTAY_SIM_SEEDS") == "" {
-			n = 1
-		}
-	}
-	t.Logf("%d seeds from %d", n, from)
-	for seed := from; seed < from+n; seed++ {
-		if !t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { simulate(t, func(s *simulation) { endure(s, seed) }) }) {
-			t.Fatalf("MAINSTAY_SIM_SEED=%d shows it again, most of the time: what happens at one instant has no fixed order", seed)
-		}
-	}
-}
-
-// endure is the story of a seed.
-func endure(s *simulation, seed uint64) {
-	w := &storming{simulation: s, random: rand.New(rand.NewPCG(seed, seed)), began: time.Now()}
+// endure plays a story.
+func endure(s *simulation, told story) {
+	w := &storming{simulation: s, story: told}
 	defer func() {
 		if s.Failed() {
-			s.Logf("the story:\n  %s", strings.Join(w.log, "\n  "))
+			s.Log(strings.Join(s.marks, "\n"))
+			s.Logf("the story of seed %d:\n%s", told.seed, strings.Join(w.log, "\n"))
 		}
 	}()
-	s.change("limits", func(d *specs.Snapshot) { d.Limits.MaxDisrupted, d.Limits.MaxDestroyed = 2, 100 })
-	w.fleet = 2 + w.random.IntN(6)
-	for n := range w.fleet {
+	s.change("limits", func(d *specs.Snapshot) { d.Limits.MaxDisrupted, d.Limits.MaxDestroyed = mostDisrupted, 100 })
+	for n := range told.fleet {
 		s.put(n, nil)
 	}
-	for n := range 1 + w.random.IntN(3) {
-		s.plane(fmt.Sprint("plane-", n))
+	for n, ahead := range told.clocks {
+		s.run(&simPlane{holder: fmt.Sprint("plane-", n), clock: ahead})
 	}
-	for time.Since(w.began) < unrest && !s.Failed() {
-		w.event()
-		time.Sleep(time.Duration(w.random.IntN(240)) * time.Second)
+	for _, one := range told.steps {
+		time.Sleep(time.Until(s.began.Add(one.at)))
+		w.happen(one)
+		if s.Failed() {
+			return
+		}
 	}
 	w.calm()
-	for n := range w.fleet {
+	for n := range told.fleet {
 		s.put(n, func(d *specs.Deployment) { d.Running = true })
 	}
-	w.note("calm, and everything is wanted")
+	w.log = append(w.log, fmt.Sprintf("%-8s # calm, and everything is wanted", time.Since(s.began)))
 	s.convergedUnless(leftToPeople)
+	if n := s.authority.Alike(); n > sim.MostAlike {
+		s.Errorf("%d certificates were asked for the same names, and authorities give %d", n, sim.MostAlike)
+	}
 }
+
+// mostDisrupted is the fleet's limit of deployments that are disrupted at one time.
+const mostDisrupted = 2
 
 // leftToPeople are the reasons of waits that are meant to last, each of which says what
 // a person should look for.
@@ -79,161 +55,257 @@ func leftToPeople(reason string) bool {
 	return strings.Contains(reason, "look for what they have in common") // three machines in six hours
 }
 
-// keptSeeds are those that found something, and how often each is tried, as not every
-// time shows it.
-var keptSeeds = map[uint64]int{
-	3003: 4, // two control planes that begin a fleet took each other's machines for what was there before
+// A storming is a fleet that a story befalls.
+type storming struct {
+	*simulation
+	story   story
+	log     []string
+	retired int
 }
 
-// TestKeptSeeds tries them again for ever.
-func TestKeptSeeds(t *testing.T) {
-	t.Parallel()
-	for seed, times := range keptSeeds {
-		for n := range times {
-			t.Run(fmt.Sprintf("seed=%d/%d", seed, n), func(t *testing.T) { simulate(t, func(s *simulation) { endure(s, seed) }) })
+// A happening is one kind of thing that may happen. It returns what it did, for people;
+// empty: there was nothing it could happen to.
+type happening struct {
+	name string
+	do   func(w *storming, r *rand.Rand) string
+}
+
+// calm ends what lasts. It is a step's too.
+const calm = "calm"
+
+var happenings = slices.Concat(inTheCloud(), toPlanes, byHand, byPeople)
+
+func (w *storming) happen(one step) {
+	did := "what lasted is over"
+	if one.what == calm {
+		w.calm()
+	} else {
+		h := happenings[slices.IndexFunc(happenings, func(h happening) bool { return h.name == one.what })]
+		did = h.do(w, rand.New(rand.NewPCG(one.n, one.n)))
+	}
+	w.log = append(w.log, fmt.Sprintf("%-34s # %s", one, did))
+}
+
+func (w *storming) calm() {
+	clearUp(w.api)
+	w.names.Refuse(nil)
+	w.names.SetGap("")
+	w.authority.Refuse("")
+	for _, p := range w.planes {
+		p.loseHub(false, 0)
+	}
+	w.settle()
+	w.world.Mend()
+	w.settle()
+	for _, m := range w.world.Live() {
+		w.world.Reach(m.ID, true)
+		w.settle()
+		w.world.Fill(m.ID, false)
+		w.settle()
+	}
+	for _, p := range w.planes {
+		for _, m := range p.agents.Cuts() {
+			p.agents.Cut(m, false)
+			w.settle()
 		}
 	}
 }
 
-// A storming is a fleet under random faults.
-type storming struct {
-	*simulation
-	random *rand.Rand
-	began  time.Time
-	fleet  int
-	log    []string
-
-	retired int
-}
-
-func (w *storming) note(format string, args ...any) {
-	w.log = append(w.log, fmt.Sprintf("%5.0f s  ", time.Since(w.began).Seconds())+fmt.Sprintf(format, args...))
-}
-
-func (w *storming) event() {
-	switch w.random.IntN(4) {
-	case 0:
-		w.cloudFault()
-	case 1:
-		w.processFault()
-	case 2:
-		w.byHand()
-	case 3:
-		w.people()
+// inTheCloud are the weathers, and what else others do for us.
+func inTheCloud() (all []happening) {
+	for _, kind := range weathers {
+		all = append(all, happening{kind.name, func(w *storming, r *rand.Rand) string {
+			kind.begin(w.api, r)
+			return "until it is calm"
+		}})
 	}
-	if w.random.IntN(3) == 0 {
-		w.calm()
-	}
-}
-
-// calm ends what lasts.
-func (w *storming) calm() {
-	w.note("the cloud is well")
-	w.weather().calm()
-	w.names.Refuse(nil)
-	w.names.SetGap("")
-	w.world.Mend()
-	for _, m := range w.world.Live() {
-		w.world.Reach(m.ID, true)
-	}
-}
-
-func (w *storming) weather() weather { return weather{w.api, w.random, 3, w.note} }
-
-func (w *storming) cloudFault() {
-	switch kind := w.random.IntN(weathers + 2); kind {
-	case weathers:
-		w.note("names cannot be changed")
-		w.names.Refuse(errWeather)
-	case weathers + 1:
-		w.note("names cannot be listed whole")
-		w.names.SetGap("page 2: throttled")
-	default:
-		w.weather().begin(kind)
-	}
+	return append(all,
+		happening{"names-refused", func(w *storming, _ *rand.Rand) string {
+			w.names.Refuse(errWeather)
+			return "names cannot be changed until it is calm"
+		}},
+		happening{"names-partial", func(w *storming, _ *rand.Rand) string {
+			w.names.SetGap("page 2: throttled")
+			return "names cannot be listed whole until it is calm"
+		}},
+		happening{"authority-refuses", func(w *storming, _ *rand.Rand) string {
+			w.authority.Refuse("too many certificates")
+			return "no certificate is given until it is calm"
+		}})
 }
 
 var errWeather = fmt.Errorf("the weather is bad")
 
-// processFault is one of a control plane's own.
-func (w *storming) processFault() {
-	p := w.planes[w.random.IntN(len(w.planes))]
-	switch w.random.IntN(3) {
-	case 0:
-		w.note("%s is killed", p.holder)
+// onPlane is a happening to one control plane.
+func onPlane(name string, do func(w *storming, p *simPlane, r *rand.Rand) string) happening {
+	return happening{name, func(w *storming, r *rand.Rand) string {
+		p := w.planes[r.IntN(len(w.planes))]
+		return p.holder + do(w, p, r)
+	}}
+}
+
+var toPlanes = []happening{
+	onPlane("plane-killed", func(_ *storming, p *simPlane, _ *rand.Rand) string {
 		p.kill()
-	case 1:
-		d := time.Duration(10+w.random.IntN(600)) * time.Second
-		w.note("%s stands still for %s", p.holder, d)
+		return ""
+	}),
+	onPlane("plane-killed-soon", func(_ *storming, p *simPlane, r *rand.Rand) string {
+		in := r.IntN(6)
+		p.killAt(p.moments() + in)
+		return fmt.Sprintf(" after %d more of its moments", in)
+	}),
+	onPlane("plane-stands-still", func(_ *storming, p *simPlane, r *rand.Rand) string {
+		d := time.Duration(10+r.IntN(600)) * time.Second
 		p.pause(d)
-	case 2:
-		at := p.moments() + w.random.IntN(6)
-		w.note("%s is killed at its moment %d", p.holder, at)
-		p.killAt(at)
+		return fmt.Sprint(" for ", d)
+	}),
+	onPlane("hub-gone", func(_ *storming, p *simPlane, _ *rand.Rand) string {
+		p.loseHub(true, 0)
+		return " until it is calm"
+	}),
+	onPlane("hub-slow", func(_ *storming, p *simPlane, r *rand.Rand) string {
+		d := time.Duration(1+r.IntN(90)) * time.Second
+		p.loseHub(false, d)
+		return fmt.Sprintf(" waits %s for each answer until it is calm", d)
+	}),
+	onPlane("agents-cut-off", func(w *storming, p *simPlane, r *rand.Rand) string {
+		var cut []string
+		for _, m := range w.world.Live() {
+			if r.IntN(2) == 0 {
+				p.agents.Cut(m.ID, true)
+				w.settle()
+				cut = append(cut, m.ID)
+			}
+		}
+		return fmt.Sprintf(" from %v until it is calm", cut)
+	}),
+}
+
+// onMachine is a happening to one machine that lives.
+func onMachine(name string, do func(w *storming, m plan.Machine, r *rand.Rand) string) happening {
+	return happening{name, func(w *storming, r *rand.Rand) string {
+		live := w.world.Live()
+		if len(live) == 0 {
+			return "there is none"
+		}
+		m := live[r.IntN(len(live))]
+		return m.ID + do(w, m, r)
+	}}
+}
+
+// mostRetired is how many machines have a trouble in a story that the control plane
+// replaces them for: the third in six hours is left to a person, with the reason.
+const mostRetired = 2
+
+// ails gives a machine such a trouble.
+func (w *storming) ails(trouble func()) string {
+	if w.retired == mostRetired {
+		return ": not one more"
 	}
+	w.retired++
+	trouble()
+	return ""
 }
 
 // byHand is what machines do by themselves and people do in a console.
-func (w *storming) byHand() {
-	live := w.world.Live()
-	if len(live) == 0 {
-		return
-	}
-	m := live[w.random.IntN(len(live))]
-	switch w.random.IntN(6) {
-	case 0:
-		w.note("machine %s dies", m.ID)
+var byHand = []happening{
+	onMachine("machine-dies", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		w.world.Kill(m.ID)
-	case 1:
-		// The third in six hours is left to a person, with the reason.
-		if w.retired++; w.retired <= 2 {
-			w.note("machine %s is to be retired", m.ID)
-			w.api.Retire(m.ID, time.Now().Add(time.Hour))
+		return ""
+	}),
+	onMachine("machine-retired", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		return w.ails(func() { w.api.Retire(m.ID, time.Now().Add(time.Hour)) })
+	}),
+	onMachine("machine-impaired", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		return w.ails(func() { w.api.Impair(m.ID, time.Now()) })
+	}),
+	onMachine("machine-stopped", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		if m.State != plan.MachineRunning {
+			return " does not run"
 		}
-	case 2:
-		if m.State == plan.MachineRunning {
-			w.note("machine %s is stopped", m.ID)
-			w.world.Stop(m.ID)
+		w.world.Stop(m.ID)
+		return ""
+	}),
+	onMachine("machine-started", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		if m.State != plan.MachineStopped {
+			return " is not stopped"
 		}
-	case 3:
+		w.world.Restart(m.ID)
+		return ""
+	}),
+	onMachine("volume-taken-off", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		volumes := w.world.Volumes()
 		i := slices.IndexFunc(volumes, func(v plan.Volume) bool { return v.AttachedTo == m.ID })
-		if i >= 0 && w.witness.owner(volumes[i].ID) != "" { // before it is on record it is nobody's
-			w.note("volume %s is taken off %s", volumes[i].ID, m.ID)
-			w.world.Detach(volumes[i].ID)
+		if i < 0 || w.witness.owner(volumes[i].ID) == "" { // before it is on record it is nobody's
+			return " has none"
 		}
-	case 4:
-		w.note("the agent on %s cannot be reached", m.ID)
+		w.world.Detach(volumes[i].ID)
+		return ": " + volumes[i].ID
+	}),
+	onMachine("agent-away", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		w.world.Reach(m.ID, false)
-	case 5:
-		w.note("the database on %s fails", m.ID)
+		return " until it is calm"
+	}),
+	onMachine("agent-restarts", func(w *storming, m plan.Machine, r *rand.Rand) string {
+		d := time.Duration(1+r.IntN(60)) * time.Second
+		w.world.Reboot(m.ID, d)
+		return fmt.Sprintf(" and is away for %s", d)
+	}),
+	onMachine("database-fails", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		w.world.Fail(m.ID, "it was killed for its memory")
-	}
+		return ""
+	}),
+	onMachine("volume-full", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		w.world.Fill(m.ID, true)
+		return " until it is calm"
+	}),
 }
 
-// people change rows.
-func (w *storming) people() {
-	r := w.random
-	n := r.IntN(w.fleet)
-	switch r.IntN(6) {
-	case 0:
-		to := "t3." + []string{"small", "large", "xlarge"}[r.IntN(3)]
-		w.note("db-%d wants a %s", n, to)
-		w.put(n, func(d *specs.Deployment) { d.InstanceType = to })
-	case 1:
-		w.note("db-%d is started or stopped", n)
-		w.put(n, func(d *specs.Deployment) { d.Running = !d.Running })
-	case 2:
-		w.note("db-%d wants a larger volume", n)
-		w.put(n, func(d *specs.Deployment) { d.VolumeGB++ })
-	case 3:
-		w.note("db-%d wants another Dolt", n)
-		w.put(n, func(d *specs.Deployment) { d.DoltVersion = []string{"2.0.5", "2.2.0"}[r.IntN(2)] })
-	case 4:
-		w.note("db-%d is deleted", n)
+// instanceTypes are those that people choose among.
+var instanceTypes = []string{"t3.small", "t3.large", "t3.xlarge"}
+
+// onRow is a change of one row.
+func onRow(name string, change func(d *specs.Deployment, r *rand.Rand) string) happening {
+	return happening{name, func(w *storming, r *rand.Rand) string {
+		n, did := r.IntN(w.story.fleet), ""
+		w.put(n, func(d *specs.Deployment) { did = change(d, r) })
+		return fmt.Sprintf("db-%d %s", n, did)
+	}}
+}
+
+// byPeople are changes of rows.
+var byPeople = []happening{
+	onRow("type-changed", func(d *specs.Deployment, r *rand.Rand) string {
+		d.InstanceType = instanceTypes[r.IntN(len(instanceTypes))]
+		return "to " + d.InstanceType
+	}),
+	onRow("switched", func(d *specs.Deployment, _ *rand.Rand) string {
+		d.Running = !d.Running
+		return fmt.Sprintf("running: %v", d.Running)
+	}),
+	onRow("volume-larger", func(d *specs.Deployment, _ *rand.Rand) string {
+		d.VolumeGB++
+		return fmt.Sprintf("to %d GiB", d.VolumeGB)
+	}),
+	onRow("dolt-changed", func(d *specs.Deployment, r *rand.Rand) string {
+		d.DoltVersion = []string{"2.0.5", "2.2.0"}[r.IntN(2)]
+		return "to " + d.DoltVersion
+	}),
+	onRow("wanted", func(*specs.Deployment, *rand.Rand) string { return "" }),
+	{"deleted", func(w *storming, r *rand.Rand) string {
+		n := r.IntN(w.story.fleet)
 		w.remove(n)
-	case 5:
-		w.note("db-%d is wanted", n)
-		w.put(n, nil)
-	}
+		return fmt.Sprintf("db-%d", n)
+	}},
+	{"all-types-changed", func(w *storming, r *rand.Rand) string {
+		to := instanceTypes[r.IntN(len(instanceTypes))]
+		w.change("all types", func(d *specs.Snapshot) {
+			for _, row := range d.Deployments {
+				moved := row.Clone()
+				moved.InstanceType = to
+				d.PutDeployment(moved)
+			}
+		})
+		return "to " + to
+	}},
 }

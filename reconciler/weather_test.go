@@ -9,65 +9,67 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 )
 
-// weather is what the cloud's API does by chance in a story of a seed, until it is calm.
+// A weather is what the cloud's API does by chance in a story of a seed, until it is calm.
 type weather struct {
-	api    *ec2sim.API
-	random *rand.Rand
-	page   int // how many a page has when one fails
-	note   func(format string, args ...any)
+	name  string
+	begin func(api *ec2sim.API, random *rand.Rand)
 }
 
-// weathers is how many kinds there are.
-const weathers = 7
-
-func (w weather) begin(kind int) {
-	switch kind {
-	case 0:
-		w.fail("throttled", every("RequestLimitExceeded"))
-	case 1:
-		w.fail("credentials have ended", every("ExpiredToken"))
-	case 2:
-		zone := string("ab"[w.random.IntN(2)])
-		w.fail("no capacity in "+zone, func(c ec2sim.Call) *ec2sim.Fault {
-			if c.Action == "RunInstances" && strings.HasSuffix(c.Zone, zone) {
-				return &ec2sim.Fault{Code: "InsufficientInstanceCapacity"}
-			}
-			return nil
-		})
-	case 3:
-		w.fail("answers are lost", w.some(0.7, ec2sim.Fault{Code: "RequestTimeout", After: true}))
-	case 4:
-		w.fail("no answers", w.some(0.3, ec2sim.Fault{Hang: true, After: true}))
-	case 5:
-		w.fail("the second page fails", func(c ec2sim.Call) *ec2sim.Fault {
+// weathers are all kinds there are.
+var weathers = []weather{
+	{"throttled", func(api *ec2sim.API, _ *rand.Rand) { api.Failing(every("RequestLimitExceeded")) }},
+	{"credentials-ended", func(api *ec2sim.API, _ *rand.Rand) { api.Failing(every("ExpiredToken")) }},
+	{"no-capacity", func(api *ec2sim.API, random *rand.Rand) {
+		zone := string("ab"[random.IntN(2)])
+		api.Failing(launches(func(c ec2sim.Call) bool { return strings.HasSuffix(c.Zone, zone) }, "InsufficientInstanceCapacity"))
+	}},
+	{"no-capacity-of-type", func(api *ec2sim.API, random *rand.Rand) {
+		kind := instanceTypes[random.IntN(len(instanceTypes))]
+		api.Failing(launches(func(c ec2sim.Call) bool { return c.Type == kind }, "InsufficientInstanceCapacity"))
+	}},
+	{"quota-used-up", func(api *ec2sim.API, _ *rand.Rand) {
+		api.Failing(launches(func(ec2sim.Call) bool { return true }, "VcpuLimitExceeded"))
+	}},
+	{"answers-lost", func(api *ec2sim.API, random *rand.Rand) {
+		api.Failing(some(random, 0.7, ec2sim.Fault{Code: "RequestTimeout", After: true}))
+	}},
+	{"no-answers", func(api *ec2sim.API, random *rand.Rand) {
+		api.Failing(some(random, 0.3, ec2sim.Fault{Hang: true, After: true}))
+	}},
+	{"page-fails", func(api *ec2sim.API, random *rand.Rand) {
+		api.Failing(func(c ec2sim.Call) *ec2sim.Fault {
 			if c.Page {
 				return &ec2sim.Fault{Code: "InternalError"}
 			}
 			return nil
 		})
-		w.api.PageSize(w.page)
-	case 6:
-		d := time.Duration(10+w.random.IntN(50)) * time.Second
-		w.note("listings lag by %s", d)
-		w.api.Lag(d)
+		api.PageSize(2 + random.IntN(4))
+	}},
+	{"listings-lag", func(api *ec2sim.API, random *rand.Rand) { api.Lag(time.Duration(10+random.IntN(50)) * time.Second) }},
+	{"volumes-stick", func(api *ec2sim.API, _ *rand.Rand) { api.Stick(true) }},
+}
+
+// clearUp ends all of them.
+func clearUp(api *ec2sim.API) {
+	api.Failing(nil)
+	api.Lag(0)
+	api.PageSize(0)
+	api.Stick(false)
+}
+
+func launches(which func(ec2sim.Call) bool, code string) func(ec2sim.Call) *ec2sim.Fault {
+	return func(c ec2sim.Call) *ec2sim.Fault {
+		if c.Action == "RunInstances" && which(c) {
+			return &ec2sim.Fault{Code: code}
+		}
+		return nil
 	}
 }
 
-func (w weather) calm() {
-	w.api.Failing(nil)
-	w.api.Lag(0)
-	w.api.PageSize(0)
-}
-
-func (w weather) fail(what string, f func(ec2sim.Call) *ec2sim.Fault) {
-	w.note("%s", what)
-	w.api.Failing(f)
-}
-
 // some lets a share of the requests fail.
-func (w weather) some(share float64, f ec2sim.Fault) func(ec2sim.Call) *ec2sim.Fault {
+func some(random *rand.Rand, share float64, f ec2sim.Fault) func(ec2sim.Call) *ec2sim.Fault {
 	var mu sync.Mutex
-	r := rand.New(rand.NewPCG(w.random.Uint64(), 0))
+	r := rand.New(rand.NewPCG(random.Uint64(), 0))
 	return func(ec2sim.Call) *ec2sim.Fault {
 		mu.Lock()
 		defer mu.Unlock()

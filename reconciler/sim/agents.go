@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -13,13 +14,14 @@ import (
 type Agents struct {
 	world   *World
 	changed chan struct{}
+	cut     map[string]bool // machines that this control plane does not reach
 }
 
 var _ reconciler.Agents = (*Agents)(nil)
 
 // Agents gives one control plane its way to the agents.
 func (w *World) Agents() *Agents {
-	a := &Agents{world: w, changed: make(chan struct{}, 1)}
+	a := &Agents{world: w, changed: make(chan struct{}, 1), cut: map[string]bool{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.changed = append(w.changed, a.changed)
@@ -33,7 +35,31 @@ func (a *Agents) Track([]plan.Machine) {}
 func (a *Agents) Reports() map[string]plan.Agent {
 	a.world.mu.Lock()
 	defer a.world.mu.Unlock()
-	return maps.Clone(a.world.agents)
+	reports := maps.Clone(a.world.agents)
+	for id, g := range reports {
+		if a.cut[id] {
+			g.Reachable, g.Error = false, "no way to it"
+			reports[id] = g
+		}
+	}
+	return reports
+}
+
+// Cut parts this control plane from the agent on a machine, or brings it back. Others
+// reach it as before.
+func (a *Agents) Cut(machine string, cut bool) {
+	a.world.set(func() {
+		if a.cut[machine] = cut; !cut {
+			delete(a.cut, machine)
+		}
+	})
+}
+
+// Cuts are the machines that are cut off.
+func (a *Agents) Cuts() []string {
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	return slices.Sorted(maps.Keys(a.cut))
 }
 
 // Changed receives after anything in the world changed.
@@ -76,7 +102,7 @@ func (a *Agents) Stop(ctx context.Context, id string, generation int64) error {
 func (a *Agents) on(ctx context.Context, name, id string, change func(*plan.Agent) error) error {
 	return a.world.effect(ctx, name, func() error {
 		g, ok := a.world.agents[id]
-		if !ok || !g.Reachable {
+		if !ok || !g.Reachable || a.cut[id] {
 			return fmt.Errorf("agent %s does not answer", id)
 		}
 		if err := change(&g); err != nil {

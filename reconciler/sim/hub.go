@@ -175,7 +175,7 @@ func (h *Hub) Tables(_ context.Context, hash string, names ...string) (map[strin
 	for _, name := range names {
 		tables[name] = nil
 		for _, key := range slices.Sorted(maps.Keys(c.rows[name])) {
-			tables[name] = append(tables[name], maps.Clone(c.rows[name][key])) // as each reader of a real one has its own
+			tables[name] = append(tables[name], c.rows[name][key])
 		}
 	}
 	return tables, nil

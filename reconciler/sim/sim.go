@@ -35,6 +35,7 @@ type World struct {
 	machines []plan.Machine
 	byID     map[string]int // place in machines
 	made     int            // volumes so far
+	awaited  int            // changes that were put off so far
 	volumes  []plan.Volume
 	agents   map[string]plan.Agent
 	gaps     plan.Gaps
@@ -55,13 +56,18 @@ type Latency struct{ Running, Agent time.Duration }
 // SetLatency is for machines to come. A new world has none.
 func (w *World) SetLatency(l Latency) { w.set(func() { w.latency = l }) }
 
+// apart keeps what many machines do that were launched at one moment from happening at
+// one instant, which in virtual time has no order.
+const apart = 13 * time.Microsecond
+
 // after changes the world now or later. The caller has the lock.
 func (w *World) after(d time.Duration, change func()) {
 	if d == 0 {
 		change()
 		return
 	}
-	time.AfterFunc(d, func() { w.set(change) })
+	w.awaited++
+	time.AfterFunc(d+time.Duration(w.awaited)*apart, func() { w.set(change) })
 }
 
 // ErrTimeout is what a caller gets whose answer is lost: the effect happened.
@@ -129,6 +135,28 @@ func (w *World) Fail(id, detail string) {
 		a.Database, a.DatabaseDetail = plan.DatabaseFailed, detail
 		w.agents[id] = a
 	})
+}
+
+// Fill has the agent on a machine report that its volume is full, or no longer.
+func (w *World) Fill(id string, full bool) {
+	w.set(func() {
+		a, ok := w.agents[id]
+		if !ok {
+			return
+		}
+		a.Conditions = nil
+		if full {
+			a.Conditions = []plan.Condition{{Type: "DiskFull", Status: true, Reason: "NoSpace", Message: "10 of 10 GiB are used"}}
+		}
+		w.agents[id] = a
+	})
+}
+
+// Reboot has a machine's agent be away and come back with the order it had, as when it
+// is started again.
+func (w *World) Reboot(id string, away time.Duration) {
+	w.Reach(id, false)
+	time.AfterFunc(away, func() { w.Reach(id, true) })
 }
 
 // Reach lets the agent on a machine be reached or not; its database goes on as it was.

@@ -1,10 +1,11 @@
 package main
 
 // simulated are the stories in which everything is killed and everything fails.
-const simulated = "TestKilled|TestOldPlan|TestKeptSeeds|TestSeeds"
+const simulated = "TestKilled|TestOldPlan|TestKeptStories|TestSeeds"
 
 func mutations() []mutation {
 	loop := [][2]string{{"./reconciler", simulated}}
+	kept := [][2]string{{"./reconciler", "TestKeptStories"}}
 	planned := [][2]string{{"./reconciler/plan", ""}, {"./reconciler", simulated}}
 	return []mutation{
 		{"the ledger is not pushed before an action", "reconciler/record.go",
@@ -34,6 +35,12 @@ func mutations() []mutation {
 			"	case a.Order != nil || a.Database != DatabaseAbsent:\n		d.stopDatabase(m, cur.Generation, Replace,", "	case false:\n		d.stopDatabase(m, cur.Generation, Replace,", planned},
 		{"a machine is ended as soon as its agent is silent", "reconciler/plan/replace.go",
 			"const patience = 20 * time.Second", "const patience = 0", planned},
+		{"who did not begin the record keeps its marks of what was there before", "reconciler/refresh.go",
+			"	} else {\n		r.yieldBirth()\n	}", "	}", kept},
+		{"a volume that is not listed yet is taken for none", "reconciler/plan/volume.go",
+			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", kept},
+		{"a volume of a machine that has ended is not taken", "reconciler/plan/volume.go",
+			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", kept},
 		{"an agent obeys an older generation", "agent/orders.go",
 			"	if generation < o.seen {\n		return fmt.Errorf(\"generation %d is %w, which is %d\", generation, errOlder, o.seen)\n	}\n	if o.volume", "	if o.volume", [][2]string{{"./agent", ""}}},
 		{"protection is taken from the change and not from main", "ci/ci.go",

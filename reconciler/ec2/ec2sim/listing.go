@@ -71,5 +71,5 @@ func (a *API) tagsOf(id string) []types.Tag {
 
 // GetCallerIdentity names the account. It is STS's, beside EC2's.
 func (a *API) GetCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput, _ ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error) {
-	return &sts.GetCallerIdentityOutput{Account: aws.String("123456789012")}, a.answer(ctx, "GetCallerIdentity", 0, func() error { return nil })
+	return &sts.GetCallerIdentityOutput{Account: aws.String("123456789012")}, a.answer(ctx, "GetCallerIdentity", nil, func() error { return nil })
 }

@@ -28,7 +28,7 @@ type launched struct {
 func (a *API) RunInstances(ctx context.Context, in *sdk.RunInstancesInput, _ ...func(*sdk.Options)) (*sdk.RunInstancesOutput, error) {
 	out := &sdk.RunInstancesOutput{}
 	token, most := aws.ToString(in.ClientToken), int(aws.ToInt32(in.MaxCount))
-	call := Call{Action: "RunInstances", Zone: aws.ToString(in.SubnetId), Type: string(in.InstanceType)}
+	call := Call{Action: "RunInstances", About: token, Zone: aws.ToString(in.SubnetId), Type: string(in.InstanceType)}
 	err := a.said(call.Action, a.happen(ctx, call, most, func() error {
 		a.mu.Lock()
 		first, used := a.tokens[token]
@@ -42,7 +42,7 @@ func (a *API) RunInstances(ctx context.Context, in *sdk.RunInstancesInput, _ ...
 				return err
 			}
 		}
-		out.Instances = a.instances(func(m plan.Machine) bool { return slices.Contains(first.ids, m.ID) }, a.present(ctx))
+		out.Instances = a.instances(func(m plan.Machine) bool { return slices.Contains(first.ids, m.ID) }, a.present(ctx), callerOf(ctx))
 		return nil
 	}))
 	return out, err
@@ -98,7 +98,7 @@ func (a *API) write(id string, tags []types.Tag) {
 
 // StartInstances starts stopped machines.
 func (a *API) StartInstances(ctx context.Context, in *sdk.StartInstancesInput, _ ...func(*sdk.Options)) (*sdk.StartInstancesOutput, error) {
-	return &sdk.StartInstancesOutput{}, a.answer(ctx, "StartInstances", len(in.InstanceIds), func() error {
+	return &sdk.StartInstancesOutput{}, a.answer(ctx, "StartInstances", in.InstanceIds, func() error {
 		for _, id := range in.InstanceIds {
 			if err := a.world.StartMachine(ctx, id); err != nil {
 				return refusal("IncorrectInstanceState")
@@ -110,7 +110,7 @@ func (a *API) StartInstances(ctx context.Context, in *sdk.StartInstancesInput, _
 
 // TerminateInstances ends machines for good.
 func (a *API) TerminateInstances(ctx context.Context, in *sdk.TerminateInstancesInput, _ ...func(*sdk.Options)) (*sdk.TerminateInstancesOutput, error) {
-	return &sdk.TerminateInstancesOutput{}, a.answer(ctx, "TerminateInstances", len(in.InstanceIds), func() error {
+	return &sdk.TerminateInstancesOutput{}, a.answer(ctx, "TerminateInstances", in.InstanceIds, func() error {
 		for _, id := range in.InstanceIds {
 			if err := a.world.TerminateMachine(ctx, id); err != nil {
 				return refusal("InvalidInstanceID.NotFound")
@@ -127,7 +127,7 @@ func (a *API) DescribeInstances(ctx context.Context, in *sdk.DescribeInstancesIn
 		ids := in.InstanceIds
 		found := a.instances(func(m plan.Machine) bool {
 			return (len(ids) == 0 || slices.Contains(ids, m.ID)) && a.passes(m.ID, in.Filters)
-		}, a.seen(ctx))
+		}, a.seen(ctx), callerOf(ctx))
 		page, next := pageOf(found, in.NextToken, a.most(in.MaxResults))
 		out.Reservations, out.NextToken = []types.Reservation{{Instances: page}}, next
 		return nil
@@ -142,7 +142,7 @@ var states = map[plan.MachineState]types.InstanceStateName{
 }
 
 // instances are machines as EC2 tells of them.
-func (a *API) instances(which func(plan.Machine) bool, v view) []types.Instance {
+func (a *API) instances(which func(plan.Machine) bool, v view, to Caller) []types.Instance {
 	var found []types.Instance
 	volumes := map[string]string{}
 	for _, v := range v.inv.Volumes {
@@ -161,7 +161,7 @@ func (a *API) instances(which func(plan.Machine) bool, v view) []types.Instance 
 			i.BlockDeviceMappings = []types.InstanceBlockDeviceMapping{{DeviceName: aws.String(dataDevice), Ebs: &types.EbsInstanceBlockDevice{VolumeId: aws.String(volume)}}}
 		}
 		a.mu.Lock()
-		i.LaunchTime = aws.Time(a.tokens[m.Token].at)
+		i.LaunchTime = aws.Time(a.tokens[m.Token].at.Add(-to.Clock))
 		a.mu.Unlock()
 		found = append(found, i)
 	}

@@ -41,34 +41,48 @@ func (a *API) volume(v plan.Volume) types.Volume {
 		t.State = types.VolumeStateInUse
 		t.Attachments = []types.VolumeAttachment{{InstanceId: aws.String(v.AttachedTo), VolumeId: t.VolumeId,
 			State: types.VolumeAttachmentStateAttached, Device: aws.String(dataDevice)}}
+	} else if m := a.onItsWay(v.ID); m != "" {
+		t.State = types.VolumeStateInUse
+		t.Attachments = []types.VolumeAttachment{{InstanceId: aws.String(m), VolumeId: t.VolumeId,
+			State: types.VolumeAttachmentStateAttaching, Device: aws.String(dataDevice)}}
 	}
 	return t
 }
 
 // AttachVolume attaches a free volume.
 func (a *API) AttachVolume(ctx context.Context, in *sdk.AttachVolumeInput, _ ...func(*sdk.Options)) (*sdk.AttachVolumeOutput, error) {
-	return &sdk.AttachVolumeOutput{}, a.answer(ctx, "AttachVolume", 0, func() error {
-		return inUse(a.world.AttachVolume(ctx, aws.ToString(in.VolumeId), aws.ToString(in.InstanceId)))
+	return &sdk.AttachVolumeOutput{}, a.answer(ctx, "AttachVolume", []string{aws.ToString(in.VolumeId)}, func() error {
+		volume, machine := aws.ToString(in.VolumeId), aws.ToString(in.InstanceId)
+		if other := a.onItsWay(volume); other != "" {
+			return refusal("VolumeInUse")
+		}
+		if a.sticks(ctx, volume, machine) {
+			return nil
+		}
+		return inUse(a.world.AttachVolume(ctx, volume, machine))
 	})
 }
 
 // DetachVolume frees a volume.
 func (a *API) DetachVolume(ctx context.Context, in *sdk.DetachVolumeInput, _ ...func(*sdk.Options)) (*sdk.DetachVolumeOutput, error) {
-	return &sdk.DetachVolumeOutput{}, a.answer(ctx, "DetachVolume", 0, func() error {
+	return &sdk.DetachVolumeOutput{}, a.answer(ctx, "DetachVolume", []string{aws.ToString(in.VolumeId)}, func() error {
+		if a.onItsWay(aws.ToString(in.VolumeId)) != "" {
+			return refusal("IncorrectState")
+		}
 		return inUse(a.world.DetachVolume(ctx, aws.ToString(in.VolumeId), aws.ToString(in.InstanceId)))
 	})
 }
 
 // ModifyVolume makes a volume larger.
 func (a *API) ModifyVolume(ctx context.Context, in *sdk.ModifyVolumeInput, _ ...func(*sdk.Options)) (*sdk.ModifyVolumeOutput, error) {
-	return &sdk.ModifyVolumeOutput{}, a.answer(ctx, "ModifyVolume", 0, func() error {
+	return &sdk.ModifyVolumeOutput{}, a.answer(ctx, "ModifyVolume", []string{aws.ToString(in.VolumeId)}, func() error {
 		return inUse(a.world.GrowVolume(ctx, aws.ToString(in.VolumeId), int(aws.ToInt32(in.Size))))
 	})
 }
 
 // DeleteVolume deletes a free volume.
 func (a *API) DeleteVolume(ctx context.Context, in *sdk.DeleteVolumeInput, _ ...func(*sdk.Options)) (*sdk.DeleteVolumeOutput, error) {
-	return &sdk.DeleteVolumeOutput{}, a.answer(ctx, "DeleteVolume", 0, func() error {
+	return &sdk.DeleteVolumeOutput{}, a.answer(ctx, "DeleteVolume", []string{aws.ToString(in.VolumeId)}, func() error {
 		return inUse(a.world.DeleteVolume(ctx, aws.ToString(in.VolumeId)))
 	})
 }
@@ -86,7 +100,7 @@ type snapshot struct{ volume string }
 // CreateSnapshot makes a snapshot.
 func (a *API) CreateSnapshot(ctx context.Context, in *sdk.CreateSnapshotInput, _ ...func(*sdk.Options)) (*sdk.CreateSnapshotOutput, error) {
 	out := &sdk.CreateSnapshotOutput{State: types.SnapshotStateCompleted}
-	err := a.answer(ctx, "CreateSnapshot", 0, func() error {
+	err := a.answer(ctx, "CreateSnapshot", []string{aws.ToString(in.VolumeId)}, func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		id := fmt.Sprintf("snap-%08x", len(a.snapshots)+1)
@@ -101,7 +115,7 @@ func (a *API) CreateSnapshot(ctx context.Context, in *sdk.CreateSnapshotInput, _
 // DescribeSnapshots lists snapshots.
 func (a *API) DescribeSnapshots(ctx context.Context, in *sdk.DescribeSnapshotsInput, _ ...func(*sdk.Options)) (*sdk.DescribeSnapshotsOutput, error) {
 	out := &sdk.DescribeSnapshotsOutput{}
-	return out, a.answer(ctx, "DescribeSnapshots", 0, func() error {
+	return out, a.answer(ctx, "DescribeSnapshots", nil, func() error {
 		a.mu.Lock()
 		ids := make(map[string]snapshot, len(a.snapshots))
 		for id, s := range a.snapshots {
@@ -120,7 +134,7 @@ func (a *API) DescribeSnapshots(ctx context.Context, in *sdk.DescribeSnapshotsIn
 
 // DeleteSnapshot deletes a snapshot.
 func (a *API) DeleteSnapshot(ctx context.Context, in *sdk.DeleteSnapshotInput, _ ...func(*sdk.Options)) (*sdk.DeleteSnapshotOutput, error) {
-	return &sdk.DeleteSnapshotOutput{}, a.answer(ctx, "DeleteSnapshot", 0, func() error {
+	return &sdk.DeleteSnapshotOutput{}, a.answer(ctx, "DeleteSnapshot", []string{aws.ToString(in.SnapshotId)}, func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		delete(a.snapshots, aws.ToString(in.SnapshotId))
@@ -130,7 +144,7 @@ func (a *API) DeleteSnapshot(ctx context.Context, in *sdk.DeleteSnapshotInput, _
 
 // CreateTags writes tags.
 func (a *API) CreateTags(ctx context.Context, in *sdk.CreateTagsInput, _ ...func(*sdk.Options)) (*sdk.CreateTagsOutput, error) {
-	return &sdk.CreateTagsOutput{}, a.answer(ctx, "CreateTags", 0, func() error {
+	return &sdk.CreateTagsOutput{}, a.answer(ctx, "CreateTags", in.Resources, func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, id := range in.Resources {
@@ -142,7 +156,7 @@ func (a *API) CreateTags(ctx context.Context, in *sdk.CreateTagsInput, _ ...func
 
 // DeleteTags takes tags off.
 func (a *API) DeleteTags(ctx context.Context, in *sdk.DeleteTagsInput, _ ...func(*sdk.Options)) (*sdk.DeleteTagsOutput, error) {
-	return &sdk.DeleteTagsOutput{}, a.answer(ctx, "DeleteTags", 0, func() error {
+	return &sdk.DeleteTagsOutput{}, a.answer(ctx, "DeleteTags", in.Resources, func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, id := range in.Resources {
