@@ -16,7 +16,7 @@ MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # once make a small machine slow enough to run into bounds that mean "broken".
 TESTFLAGS ?= -p 2 -timeout 20m
 
-.PHONY: help demo build programs test sim torture mutate conformance check deploy-check bench generate clean
+.PHONY: help demo build programs test sim torture fuzz mutate conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -63,6 +63,11 @@ sim: ## kill the control plane at every step and pair of steps, and try N=1000 r
 
 torture: build ## kill and stop processes of FLEET=20 deployments that are written to, for MINUTES=30; every acknowledged write must be there
 	MAINSTAY_TEST_BUILD=$(BUILD) MAINSTAY_TORTURE_MINUTES=$(MINUTES) MAINSTAY_TORTURE_FLEET=$(FLEET) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v -run '^TestTorture$$' ./cmd/mainstay/e2e
+
+# Long enough for each target to get beyond its seeds; a night's worth is FUZZTIME=30m.
+FUZZTIME ?= 20s
+fuzz: ## look for inputs that break what is promised of them, FUZZTIME=20s for each target; FUZZ=manifest chooses
+	@GO="$(GO)" TAGS="$(TAGS)" FUZZTIME="$(FUZZTIME)" FUZZ="$(FUZZ)" sh tools/fuzz.sh
 
 mutate: build ## break the program in listed ways, and fail if the tests do not notice
 	@cd tools && MAINSTAY_TEST_BUILD=$(BUILD) $(GO) run ./mutate
