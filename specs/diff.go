@@ -17,7 +17,12 @@ func Diff(a, b *Snapshot) []RowChange {
 			continue // shared and never changed in place: equal without a look
 		}
 		changes = appendChange(changes, TableDeployments, id, from.row(), to.row())
-		changes = append(changes, diffSettings(id, from, to)...)
+		changes = append(changes, diffSettings(id, a, b)...)
+	}
+	for id := range union(a.orphans, b.orphans) {
+		if a.Deployments[id] == nil && b.Deployments[id] == nil {
+			changes = append(changes, diffSettings(id, a, b)...)
+		}
 	}
 	for name := range union(a.Versions, b.Versions) {
 		changes = appendChange(changes, TableVersions, name, versionRow(a, name), versionRow(b, name))
@@ -61,19 +66,21 @@ func appendChange(changes []RowChange, table, key string, from, to Row) []RowCha
 	return append(changes, RowChange{Table: table, Key: key, From: from, To: to})
 }
 
-func diffSettings(id string, from, to *Deployment) []RowChange {
-	var a, b map[string]string
-	if from != nil {
-		a = from.Settings
-	}
-	if to != nil {
-		b = to.Settings
-	}
+func diffSettings(id string, a, b *Snapshot) []RowChange {
+	from, to := a.settingsOf(id), b.settingsOf(id)
 	var changes []RowChange
-	for name := range union(a, b) {
-		changes = appendChange(changes, TableSettings, KeyOf(id, name), settingRow(id, name, a), settingRow(id, name, b))
+	for name := range union(from, to) {
+		changes = appendChange(changes, TableSettings, KeyOf(id, name), settingRow(id, name, from), settingRow(id, name, to))
 	}
 	return changes
+}
+
+// settingsOf are the settings whose rows name this deployment, be there one or not.
+func (s *Snapshot) settingsOf(id string) map[string]string {
+	if d := s.Deployments[id]; d != nil {
+		return d.Settings
+	}
+	return s.orphans[id]
 }
 
 func diffLimits(a, b Limits) []RowChange {
