@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -34,7 +33,7 @@ func AppliedRecords(a Applied, refused []specs.Finding) []Record {
 	for i, f := range refused {
 		rs = append(rs, Record{"findings", specs.Row{
 			"commit_hash": text(a.Head), "n": number(i), "check_name": text(f.Check), "severity": text(string(f.Severity)),
-			"table_name": text(f.Table), "key_name": text(f.Key), "column_name": text(f.Column), "message": text(f.Message), "advice": text(f.Advice),
+			"table_name": text(f.Table), "key_name": words(f.Key, longestKey), "column_name": text(f.Column), "message": prose(f.Message), "advice": prose(f.Advice),
 		}})
 	}
 	return rs
@@ -89,7 +88,7 @@ func MachineRecords(m plan.Machine) []Record {
 	return []Record{{"machines", specs.Row{
 		"id": text(m.ID), "token": text(m.Token), "launch_index": number(m.Index), "state": text(string(m.State)), "zone": text(m.Zone),
 		"instance_type": text(m.InstanceType), "agent_address": text(m.AgentAddress), "host": text(m.Host),
-		"ipv6": text(m.IPv6), "trouble": text(m.Trouble),
+		"ipv6": text(m.IPv6), "trouble": words(m.Trouble, longestTrouble),
 	}}}
 }
 
@@ -97,7 +96,7 @@ func MachineRecords(m plan.Machine) []Record {
 func VolumeRecords(v plan.Volume) []Record {
 	return []Record{{"volumes", specs.Row{
 		"id": text(v.ID), "deployment": text(v.Deployment), "ordinal": number(v.Ordinal), "gb": number(v.GB),
-		"attached_to": text(v.AttachedTo), "busy": text(v.Busy), "token": text(v.Token), "launch_index": number(v.Index),
+		"attached_to": text(v.AttachedTo), "busy": prose(v.Busy), "token": text(v.Token), "launch_index": number(v.Index),
 	}}}
 }
 
@@ -112,9 +111,9 @@ func AgentRecords(machine string, a plan.Agent) []Record {
 		order = string(b)
 	}
 	return []Record{{"agents", specs.Row{
-		"machine": text(machine), "reachable": flag(a.Reachable), "since": moment(a.Since), "error": text(a.Error),
+		"machine": text(machine), "reachable": flag(a.Reachable), "since": moment(a.Since), "error": prose(a.Error),
 		"enrolled": flag(a.Enrolled), "generation": number(a.Generation), "order_json": order,
-		"database_state": text(string(a.Database)), "database_detail": text(a.DatabaseDetail), "database_version": text(a.DatabaseVersion),
+		"database_state": text(string(a.Database)), "database_detail": prose(a.DatabaseDetail), "database_version": text(a.DatabaseVersion),
 		"pid": number(a.PID), "host": text(a.Host), "port": number(a.Port), "volume_attached": flag(a.VolumeAttached),
 		"listener_expires": moment(a.ListenerExpires), "version": text(a.Version),
 	}}}
@@ -137,12 +136,12 @@ func ConditionRecords(deployment string, cs []plan.Condition, since map[string]t
 	byType := map[string]specs.Row{}
 	for _, c := range cs {
 		if row, ok := byType[c.Type]; ok {
-			row["message"] = strings.Join([]string{row["message"].(string), c.Message}, "; ")
+			row["message"] = prose(row["message"].(string) + "; " + c.Message)
 			continue
 		}
 		row := specs.Row{
 			"deployment": text(deployment), "type": text(c.Type), "status": flag(c.Status), "reason": text(c.Reason),
-			"message": text(c.Message), "since": moment(since[c.Type]),
+			"message": prose(c.Message), "since": moment(since[c.Type]),
 		}
 		byType[c.Type] = row
 		rs = append(rs, Record{"conditions", row})
@@ -154,7 +153,7 @@ func ConditionRecords(deployment string, cs []plan.Condition, since map[string]t
 func GapRecords(gaps map[string]Gap) []Record {
 	var rs []Record
 	for kind, g := range gaps {
-		rs = append(rs, Record{"gaps", specs.Row{"kind": text(kind), "reason": text(g.Reason), "since": moment(g.Since)}})
+		rs = append(rs, Record{"gaps", specs.Row{"kind": text(kind), "reason": prose(g.Reason), "since": moment(g.Since)}})
 	}
 	return rs
 }
@@ -182,7 +181,7 @@ func AddressRecords(as []plan.Address) []Record {
 func CertificateRecords(deployment string, c plan.Certificate) []Record {
 	return []Record{{"certificates", specs.Row{
 		"deployment": text(deployment), "fingerprint": text(c.Fingerprint), "names": text(c.Names), "not_after": moment(c.NotAfter),
-		"renew": moment(c.Renew), "retry": moment(c.Retry), "error": text(c.Error),
+		"renew": moment(c.Renew), "retry": moment(c.Retry), "error": prose(c.Error),
 	}}}
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mainstaydb/mainstay/specs"
@@ -20,6 +21,26 @@ var moments = []string{"deleted_at", "delete_after", "claimed_at", "until_at", "
 	"not_after", "renew", "retry"}
 
 func text(s string) any { return s }
+
+// Bytes that columns hold which repeat what others said: errors of clouds and machines,
+// and rows that were pushed past their own columns' lengths. A row that does not fit
+// would keep all others from being published.
+const (
+	longestProse   = 65535 // TEXT
+	longestTrouble = 4096
+	longestKey     = 255
+)
+
+// words gives what others wrote as far as its column holds it: text, and so much.
+func words(s string, most int) any {
+	const more = "…"
+	if s = strings.ToValidUTF8(s, "?"); len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most-len(more)], "") + more
+}
+
+func prose(s string) any { return words(s, longestProse) }
 
 func number[N int | int64](n N) any { return strconv.FormatInt(int64(n), 10) }
 
