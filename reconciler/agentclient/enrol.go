@@ -102,7 +102,7 @@ func (c *Client) certify(ctx context.Context, ch *channel, machineID string, pro
 		return err
 	}
 	if answer.GetMachineId() != machineID {
-		return fmt.Errorf("the agent says it is on machine %s; nothing was signed", answer.GetMachineId())
+		return fmt.Errorf("the agent says it is on machine %s; nothing was signed", fit(answer.GetMachineId(), longestName))
 	}
 	if err := sameKey(ch.peer, answer.GetCsrDer()); err != nil {
 		return err

@@ -39,11 +39,7 @@ func (c *Client) Deploy(ctx context.Context, machineID string, order plan.Order)
 		return fmt.Errorf("deployment %s: %w", order.Name, err)
 	}
 	request := &agentpb.DeployRequest{
-		Order: &agentpb.Order{
-			Generation: order.Generation, Deployment: order.Deployment, Name: order.Name,
-			DoltVersion: order.DoltVersion, DoltUrl: order.DoltURL, DoltSha256: order.DoltSHA256,
-			Settings: order.Settings, Certificate: order.Certificate,
-		},
+		Order:                 messageOf(order),
 		AdministratorPassword: password, ListenerCertificatePem: cert, ListenerKeyPem: key,
 	}
 	return c.call(ctx, "deploy to", machineID, callTimeout, func(ctx context.Context, agent agentpb.AgentClient) error {

@@ -4,8 +4,6 @@ import (
 	"reflect"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
@@ -24,42 +22,46 @@ func reportOf(s *agentpb.StatusResponse) plan.Agent {
 	r := plan.Agent{
 		Reachable:       true,
 		Enrolled:        true,
-		Generation:      s.GetGeneration(),
+		Generation:      max(s.GetGeneration(), 0),
 		Order:           orderOf(s.GetOrder()),
 		Database:        states[db.GetState()],
-		DatabaseDetail:  db.GetDetail(),
-		DatabaseVersion: db.GetVersion(),
-		PID:             int(db.GetPid()),
-		Host:            db.GetHost(),
-		Port:            int(db.GetPort()),
+		DatabaseDetail:  fit(db.GetDetail(), longestText),
+		DatabaseVersion: fit(db.GetVersion(), longestVersion),
+		PID:             max(int(db.GetPid()), 0),
+		Host:            fit(db.GetHost(), longestName),
+		Port:            portOf(db.GetPort()),
 		VolumeAttached:  s.GetVolume().GetAttached(),
 		ListenerExpires: timeOf(s.GetListenerCertificateExpiresAt()),
-		Version:         s.GetAgentVersion(),
+		Version:         fit(s.GetAgentVersion(), longestAgentVersion),
 	}
-	for _, c := range s.GetConditions() {
+	for _, c := range s.GetConditions()[:min(len(s.GetConditions()), mostConditions)] {
 		r.Conditions = append(r.Conditions, plan.Condition{
-			Type: c.GetType(), Status: c.GetStatus(), Reason: c.GetReason(), Message: c.GetMessage(),
+			Type: fit(c.GetType(), longestType), Status: c.GetStatus(), Reason: fit(c.GetReason(), longestName), Message: fit(c.GetMessage(), longestText),
 		})
 	}
 	return r
 }
 
+// messageOf is an order as agents are given it.
+func messageOf(o plan.Order) *agentpb.Order {
+	return &agentpb.Order{
+		Generation: o.Generation, Deployment: o.Deployment, Name: o.Name,
+		DoltVersion: o.DoltVersion, DoltUrl: o.DoltURL, DoltSha256: o.DoltSHA256,
+		Settings: o.Settings, Certificate: o.Certificate,
+	}
+}
+
+// orderOf is an order that an agent says it has. What rows may hold of it fits; the
+// values of settings and the URL are what they are, to be compared with the row's.
 func orderOf(o *agentpb.Order) *plan.Order {
 	if o == nil {
 		return nil
 	}
 	return &plan.Order{
-		Generation: o.GetGeneration(), Deployment: o.GetDeployment(), Name: o.GetName(),
-		DoltVersion: o.GetDoltVersion(), DoltURL: o.GetDoltUrl(), DoltSHA256: o.GetDoltSha256(),
-		Settings: o.GetSettings(), Certificate: o.GetCertificate(),
+		Generation: o.GetGeneration(), Deployment: fit(o.GetDeployment(), longestName), Name: fit(o.GetName(), longestName),
+		DoltVersion: fit(o.GetDoltVersion(), longestVersion), DoltURL: o.GetDoltUrl(), DoltSHA256: fit(o.GetDoltSha256(), longestName),
+		Settings: o.GetSettings(), Certificate: fit(o.GetCertificate(), longestName),
 	}
-}
-
-func timeOf(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.AsTime()
 }
 
 // sameForPlan leaves out what people read and no decision depends on, and what

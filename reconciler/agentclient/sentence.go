@@ -60,9 +60,9 @@ func sentence(err error) string {
 	case codes.Unavailable:
 		return sentence(errLost)
 	case codes.FailedPrecondition:
-		return "its agent refuses: " + s.Message()
+		return "its agent refuses: " + fit(s.Message(), longestText)
 	case codes.Unimplemented:
 		return "its agent is of another release and does not know this order; replace the machine"
 	}
-	return "its agent says: " + strings.TrimSpace(s.Message())
+	return "its agent says: " + strings.TrimSpace(fit(s.Message(), longestText))
 }
