@@ -111,7 +111,7 @@ func (a *app) listBranches(ctx context.Context, c *client) error {
 }
 
 func writeBranches(w io.Writer, style render.Style, docs []branchDoc) error {
-	t := render.NewTable(style.Dim("BRANCH"), style.Dim("COMMIT"), style.Dim("DATE"), style.Dim("AUTHOR"), style.Dim("MESSAGE"))
+	t := render.NewTable(style, style.Dim("BRANCH"), style.Dim("COMMIT"), style.Dim("DATE"), style.Dim("AUTHOR"), style.Dim("MESSAGE"))
 	for _, d := range docs {
 		t.Row(d.Name, view.Short(d.Commit), d.Date.Local().Format(time.DateTime), d.Author, d.Message)
 	}

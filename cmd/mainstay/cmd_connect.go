@@ -261,7 +261,7 @@ func (a *app) printServer(t target, name string, server sqlshell.Target) error {
 }
 
 func writeServer(w io.Writer, doc connectDoc, public bool) error {
-	table := render.NewTable()
+	table := render.NewTable(render.Style{})
 	table.Row("host", doc.Host)
 	table.Row("port", fmt.Sprint(doc.Port))
 	table.Row("user", doc.User)

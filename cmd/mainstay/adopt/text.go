@@ -15,7 +15,7 @@ func Write(w io.Writer, style render.Style, machines []Machine) error {
 	for i := range head {
 		head[i] = style.Dim(head[i])
 	}
-	t := render.NewTable(head...)
+	t := render.NewTable(style, head...)
 	for _, m := range machines {
 		size := ""
 		if m.VolumeID != "" {

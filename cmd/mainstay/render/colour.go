@@ -1,5 +1,7 @@
 package render
 
+import "strings"
+
 // A Style colours text, or leaves it alone.
 type Style struct{ on bool }
 
@@ -13,7 +15,21 @@ func (s Style) paint(code, text string) string {
 	if !s.on || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return "\x1b[" + code + "m" + text + reset
+}
+
+const reset = "\x1b[0m"
+
+// clean makes a text visible, and leaves it the colour that paint gave it.
+func (s Style) clean(text string) string {
+	if inside, ok := strings.CutSuffix(text, reset); s.on && ok {
+		for _, code := range []string{"1", "2", "31", "32", "33"} {
+			if plain, ok := strings.CutPrefix(inside, "\x1b["+code+"m"); ok {
+				return s.paint(code, Visible(plain))
+			}
+		}
+	}
+	return Visible(text)
 }
 
 // Good marks what is as it should be.

@@ -9,24 +9,50 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
 
 // JSON writes v indented.
 func JSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false) // people read it, browsers do not
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
+	if _, err := io.WriteString(w, escapeControls(b.String())); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
 	return nil
 }
+
+// escapeControls writes the control characters from 7F on as JSON may: its encoder
+// leaves them as they are, and some terminals obey them. They are in texts alone.
+func escapeControls(s string) string {
+	if !strings.ContainsFunc(s, lateControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if lateControl(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func lateControl(r rune) bool { return r >= 0x7f && unicode.IsControl(r) }
 
 // IsTerminal says whether a person is at the other end of the stream.
 func IsTerminal(stream any) bool {

@@ -9,7 +9,7 @@ import (
 func TestTableAlignsColouredCells(t *testing.T) {
 	t.Parallel()
 	style := Style{on: true}
-	table := NewTable("NAME", "PHASE", "PORT")
+	table := NewTable(style, "NAME", "PHASE", "PORT")
 	table.Row("a", style.Good("serving"), "1")
 	table.Row("longer", "new", "22")
 	var b bytes.Buffer
@@ -28,8 +28,11 @@ func TestVisible(t *testing.T) {
 		"plain ü":             "plain ü",
 		"two\nlines":          `two\nlines`,
 		"\x1b[2J clears":      `\x1b[2J clears`,
-		"\x1b[32mours\x1b[0m": "\x1b[32mours\x1b[0m",
+		"\x1b[32mours\x1b[0m": `\x1b[32mours\x1b[0m`,
 		"bell\a":              `bell\x07`,
+		"\u009b2J clears":     `\x9b2J clears`,
+		"\x9b2J clears":       `\x9b2J clears`,
+		"abc\u202egnp.exe":    `abc\u202egnp.exe`,
 	} {
 		if got := Visible(in); got != want {
 			t.Errorf("Visible(%q) = %q, want %q", in, got, want)

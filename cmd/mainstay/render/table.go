@@ -4,25 +4,25 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
 // A Table is a heading and rows of cells. A cell may carry colour from Style.
 type Table struct {
-	head []string
-	rows [][]string
+	style Style
+	head  []string
+	rows  [][]string
 }
 
 // NewTable begins a table; no heading, no heading line.
-func NewTable(head ...string) *Table { return &Table{head: head} }
+func NewTable(style Style, head ...string) *Table { return &Table{style: style, head: head} }
 
-// Row adds a row. Control characters in a cell are made visible, except the
-// escape codes of this package's colours.
+// Row adds a row. What a terminal would obey in a cell is made visible, except the
+// colours of the table's style around all of the cell.
 func (t *Table) Row(cells ...string) {
 	clean := make([]string, len(cells))
 	for i, c := range cells {
-		clean[i] = Visible(c)
+		clean[i] = t.style.clean(c)
 	}
 	t.rows = append(t.rows, clean)
 }
@@ -82,37 +82,4 @@ func width(s string) int {
 		n++
 	}
 	return n
-}
-
-// Visible replaces control characters, so that a value from a database cannot
-// move a terminal's cursor or break a table's line. Colours of this package stay.
-func Visible(s string) string {
-	if !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == '\x1b' && isColour(s[i:]):
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsControl(r):
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func isColour(s string) bool {
-	for _, code := range []string{"0", "1", "2", "31", "32", "33"} {
-		if strings.HasPrefix(s, "\x1b["+code+"m") {
-			return true
-		}
-	}
-	return false
 }

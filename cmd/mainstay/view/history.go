@@ -48,7 +48,7 @@ func WriteLog(w io.Writer, style render.Style, entries []LogEntry) error {
 
 // WriteBlame prints one line for each column.
 func WriteBlame(w io.Writer, style render.Style, cells []BlameCell) error {
-	t := render.NewTable(style.Dim("COLUMN"), style.Dim("VALUE"), style.Dim("COMMIT"), style.Dim("DATE"), style.Dim("AUTHOR"), style.Dim("MESSAGE"))
+	t := render.NewTable(style, style.Dim("COLUMN"), style.Dim("VALUE"), style.Dim("COMMIT"), style.Dim("DATE"), style.Dim("AUTHOR"), style.Dim("MESSAGE"))
 	for _, c := range cells {
 		t.Row(c.Column, value(c.Value), Short(c.Commit), c.Date.Local().Format(time.DateTime), c.Author, firstLine(c.Message))
 	}

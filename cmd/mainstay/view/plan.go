@@ -65,7 +65,7 @@ func WritePlan(w io.Writer, style render.Style, p Plan) error {
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return err
 	}
-	t := render.NewTable()
+	t := render.NewTable(style)
 	for _, a := range p.Actions {
 		t.Row(a.Deployment, disruption(style, a.Disruption), a.Summary)
 	}

@@ -56,7 +56,7 @@ type Conflict struct {
 
 // WriteProposals prints one line for each.
 func WriteProposals(w io.Writer, style render.Style, list []Proposal) error {
-	t := render.NewTable(style.Dim("#"), style.Dim("STATE"), style.Dim("CHECKS"), style.Dim("BRANCH"), style.Dim("AUTHOR"), style.Dim("TITLE"))
+	t := render.NewTable(style, style.Dim("#"), style.Dim("STATE"), style.Dim("CHECKS"), style.Dim("BRANCH"), style.Dim("AUTHOR"), style.Dim("TITLE"))
 	for _, p := range list {
 		t.Row(fmt.Sprint(p.ID), state(style, p.State), checks(style, p.Checks), p.Branch, p.Author, p.Title)
 	}
@@ -151,7 +151,7 @@ func Mark(style render.Style, s specs.Severity) string {
 // WriteConflicts prints each conflict with both sides, and how to settle it. id 0
 // is no proposal yet.
 func WriteConflicts(w io.Writer, style render.Style, conflicts []Conflict, id int) error {
-	t := render.NewTable(style.Dim("CELL"), style.Dim("BEFORE"), style.Dim("OURS (main)"), style.Dim("THEIRS (the branch)"))
+	t := render.NewTable(style, style.Dim("CELL"), style.Dim("BEFORE"), style.Dim("OURS (main)"), style.Dim("THEIRS (the branch)"))
 	for _, c := range conflicts {
 		cell := c.Table + " " + c.Key
 		if c.Column != "" {

@@ -35,22 +35,23 @@ func (t StatusText) Write(w io.Writer, s Status) error {
 
 func (t StatusText) writeHead(w io.Writer, s Status) error {
 	var b strings.Builder
+	commit := render.Visible(Short(s.Commit))
 	switch {
 	case s.Commit == "":
 		fmt.Fprintf(&b, "no commit of main is in force yet; a control plane has to run: mainstay up\n")
 	case s.Commit == s.Head:
-		fmt.Fprintf(&b, "main %s in force, %s\n", Short(s.Commit), t.fleet(s))
+		fmt.Fprintf(&b, "main %s in force, %s\n", commit, t.fleet(s))
 	case len(s.Findings) > 0:
-		fmt.Fprintf(&b, "%s main %s is refused; %s stays in force\n", t.Style.Bad("!"), Short(s.Head), Short(s.Commit))
+		fmt.Fprintf(&b, "%s main %s is refused; %s stays in force\n", t.Style.Bad("!"), Short(s.Head), commit)
 	default:
-		fmt.Fprintf(&b, "main %s in force; %s is not seen by a control plane yet\n", Short(s.Commit), Short(s.Head))
+		fmt.Fprintf(&b, "main %s in force; %s is not seen by a control plane yet\n", commit, Short(s.Head))
 	}
 	for _, f := range s.Findings {
 		fmt.Fprintf(&b, "  %s\n", render.Visible(f.String()))
 	}
 	for _, c := range s.Conditions {
 		if c.Status {
-			fmt.Fprintf(&b, "%s %s: %s\n", t.Style.Bad("!"), c.Type, render.Visible(c.Message))
+			fmt.Fprintf(&b, "%s %s: %s\n", t.Style.Bad("!"), render.Visible(c.Type), render.Visible(c.Message))
 		}
 	}
 	b.WriteString("\n")
@@ -73,8 +74,9 @@ func (t StatusText) table(s Status) *render.Table {
 	for i := range head {
 		head[i] = t.Style.Dim(head[i])
 	}
-	table := render.NewTable(head...)
+	table := render.NewTable(t.Style, head...)
 	for _, d := range s.Deployments {
+		d = visible(d)
 		cells := []string{d.Name, t.phase(d), address(d), d.DoltVersion}
 		if t.Wide {
 			cells = append(cells, strconv.FormatInt(d.Generation, 10), d.MachineID, d.VolumeID, Short(d.Commit), d.ID)
@@ -104,6 +106,7 @@ func (t StatusText) phase(d Deployment) string {
 func (t StatusText) writeReasons(w io.Writer, s Status) error {
 	var b strings.Builder
 	for _, d := range s.Deployments {
+		d = visible(d)
 		if d.Phase == New {
 			fmt.Fprintf(&b, "%s: no control plane has seen this row yet\n", d.Name)
 		}
@@ -115,7 +118,7 @@ func (t StatusText) writeReasons(w io.Writer, s Status) error {
 			if !c.Since.IsZero() && !t.Now.IsZero() {
 				since = t.Style.Dim(" (for " + Age(t.Now.Sub(c.Since)) + ")")
 			}
-			fmt.Fprintf(&b, "%s: %s: %s%s\n", d.Name, c.Type, render.Visible(c.Message), since)
+			fmt.Fprintf(&b, "%s: %s: %s%s\n", d.Name, render.Visible(c.Type), render.Visible(c.Message), since)
 		}
 	}
 	if b.Len() == 0 {
@@ -123,6 +126,15 @@ func (t StatusText) writeReasons(w io.Writer, s Status) error {
 	}
 	_, err := io.WriteString(w, "\n"+b.String())
 	return err
+}
+
+// visible is a deployment as a terminal may have it: what it says was written by a
+// machine's agent, and by whoever else can push.
+func visible(d Deployment) Deployment {
+	for _, text := range []*string{&d.ID, &d.Name, &d.Phase, &d.Host, &d.DoltVersion, &d.MachineID, &d.VolumeID, &d.Commit} {
+		*text = render.Visible(*text)
+	}
+	return d
 }
 
 func address(d Deployment) string {
