@@ -9,8 +9,9 @@ GO="${GO:-go}" TAGS="${TAGS:-gms_pure_go}" FUZZTIME="${FUZZTIME:-20s}" FUZZ="${F
 # Two processes find what can be found in so little time, and leave a machine that
 # does other things usable.
 WORKERS="${WORKERS:-2}"
-# What is found is made smaller for so long: the time of a target is for looking.
-MINIMISE=5s
+# Each input that is kept is made smaller by so many tries. By default it is a minute,
+# in which nothing is looked for.
+MINIMISE=200x
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -32,8 +33,12 @@ failed() {
 	sed -n -e 's|.*Failing input written to testdata/fuzz/||p' -e 's|.*failure while testing seed corpus entry: ||p' "$log" | head -n 1
 }
 
+# ended says that go test failed for no other reason than that the time was over, as it
+# does now and then before Go 1.27 (https://go.dev/issue/75804).
+ended() { test -z "$(failed)" && grep -q '^    context deadline exceeded$' "$log"; }
+
 while read -r dir target <&3; do
-	if ! "$GO" test -tags "$TAGS" -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -fuzzminimizetime "$MINIMISE" -parallel "$WORKERS" "./$dir" >"$log" 2>&1; then
+	if ! "$GO" test -tags "$TAGS" -run '^$' -fuzz "^$target\$" -timeout 0 -fuzztime "$FUZZTIME" -fuzzminimizetime "$MINIMISE" -parallel "$WORKERS" "./$dir" >"$log" 2>&1 && ! ended; then
 		cat "$log" >&2
 		name=$(failed)
 		echo "fuzz: $dir $target failed; mend it, and commit the new file below $dir/testdata/fuzz with the mending. This repeats it:" >&2

@@ -24,7 +24,7 @@ func FuzzFits(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, said string, times uint16) {
-		said = strings.Repeat(said, min(int(times), 1<<18/(len(said)+1)))
+		said = strings.Repeat(said, min(int(times), 1<<17/(len(said)+1)))
 		c := plan.Condition{Type: "Trouble", Message: said}
 		records := slices.Concat(
 			ledger.AppliedRecords(ledger.Applied{}, []specs.Finding{{Key: said, Message: said, Advice: said}}),
