@@ -13,7 +13,7 @@ import (
 func (s *Server) Program(version string) (string, error) {
 	// A version is one path element: nothing of a row may lead elsewhere.
 	path := filepath.Join(s.place.Versions, version, "dolt")
-	if version != "" && !strings.HasPrefix(version, ".") && filepath.Base(version) == version && executable(path) {
+	if version != "" && !strings.HasPrefix(version, ".") && !strings.ContainsRune(version, filepath.Separator) && executable(path) {
 		return path, nil
 	}
 	there, err := s.versions()

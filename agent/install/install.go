@@ -94,7 +94,7 @@ func (i *Installer) part(version string, src fetch.Source) string {
 // CheckVersion keeps a version to one path element: nothing of a row may lead
 // elsewhere.
 func CheckVersion(version string) error {
-	if version == "" || strings.HasPrefix(version, ".") || filepath.Base(version) != version {
+	if version == "" || strings.HasPrefix(version, ".") || strings.ContainsRune(version, filepath.Separator) {
 		return fmt.Errorf("%q is no version of Dolt, write it as in 2.2.0", version)
 	}
 	return nil
