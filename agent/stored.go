@@ -80,6 +80,10 @@ func readStored(volume string) (storedState, secrets, error) {
 	if err := readJSON(orderFile(volume), &state); err != nil {
 		return storedState{}, secrets{}, err
 	}
+	if o := state.Order; o != nil && (o.Generation != state.Generation || o.Deployment != state.Deployment) {
+		return storedState{}, secrets{}, fmt.Errorf("the stored order is damaged: it is not of the generation and deployment that the volume is of; "+
+			"once no other machine uses the volume, remove %s", orderFile(volume))
+	}
 	if err := readJSON(secretsFile(volume), &kept); err != nil {
 		return storedState{}, secrets{}, err
 	}
