@@ -15,21 +15,42 @@ const (
 	mostCommands = 4
 )
 
-var fence = regexp.MustCompile("^ {0,3}(```|~~~)")
+// fence is a line that a block of code begins or ends with: its marks, and what stands
+// behind them.
+var fence = regexp.MustCompile("^ {0,3}(`{3,}|~{3,})(.*)$")
+
+// through reads a line that may be a fence, in a block of code that began with the
+// marks open; empty: in none. after is where the next line is. The rules are those of
+// GitHub's Markdown: people quote a block of code by a longer fence around it.
+func through(open, line string) (after string, isFence bool) {
+	m := fence.FindStringSubmatch(strings.TrimRight(line, " \t\r\n"))
+	switch {
+	case m == nil:
+		return open, false
+	case open == "":
+		if m[1][0] == '`' && strings.Contains(m[2], "`") {
+			return "", false // code within a line
+		}
+		return m[1], true
+	case m[2] == "" && strings.HasPrefix(m[1], open):
+		return "", true
+	}
+	return open, true
+}
 
 // commandsIn finds the commands of a comment, each once. What stands in a block of
 // code is shown and not said.
 func commandsIn(body string) []command {
 	var found []command
-	fenced := ""
+	open := ""
 	seen := map[command]bool{}
 	for line := range strings.Lines(body) {
-		if f := fence.FindStringSubmatch(line); f != nil && (fenced == "" || fenced == f[1]) {
-			fenced = strings.TrimPrefix(f[1], fenced) // empty when it ends
+		after, isFence := through(open, line)
+		if open = after; isFence {
 			continue
 		}
 		c, ok := commandOf(line)
-		if fenced != "" || !ok || seen[c] || len(found) == mostCommands {
+		if open != "" || !ok || seen[c] || len(found) == mostCommands {
 			continue
 		}
 		seen[c] = true

@@ -213,29 +213,3 @@ func TestLongBody(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte{'0'}, len(p))), nil }
-
-// FuzzBody: no body ends the process or gets more than numbers into the queue.
-func FuzzBody(f *testing.F) {
-	f.Add("pull_request", `{"pull_request":{"number":7},`+repositoryJSON+`}`)
-	f.Add("check_run", `{"action":"rerequested","check_run":{"pull_requests":[{"number":0}]},`+repositoryJSON+`}`)
-	f.Fuzz(func(t *testing.T, event, body string) {
-		box := &inbox{seen: map[string]bool{}}
-		e := webhooks.NewEndpoint(webhooks.EndpointConfig{Repository: fleetRepo, Base: "main", Inbox: box,
-			Secrets: func(context.Context) ([][]byte, error) { return [][]byte{[]byte("s")}, nil }})
-		req := httptest.NewRequest("POST", "/github", strings.NewReader(body))
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("X-GitHub-Event", event)
-		req.Header.Set("X-GitHub-Delivery", "d")
-		req.Header.Set("X-Hub-Signature-256", sign("s", body))
-		w := httptest.NewRecorder()
-		e.Handler().ServeHTTP(w, req)
-		if w.Code != 202 && w.Code != 400 {
-			t.Errorf("status %d", w.Code)
-		}
-		for _, item := range box.items {
-			if item.Number < 0 || item.Repository != fleetRepo {
-				t.Errorf("queued %+v", item)
-			}
-		}
-	})
-}

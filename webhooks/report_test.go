@@ -190,6 +190,8 @@ func TestCommandsIn(t *testing.T) {
 		" /mainstay plan": nil,
 		"/mainstayplan":   nil,
 		"~~~\n/mainstay plan\n```\n/mainstay plan\n~~~\n/mainstay check":                          {{"check", ""}},
+		"````\n```\n/mainstay approve\n```\n````\n/mainstay check":                                {{"check", ""}},
+		"```\n```go\n/mainstay approve\n```":                                                      nil,
 		strings.Repeat("/mainstay a\n/mainstay b\n/mainstay c\n/mainstay d\n/mainstay e\n", 1000): {{"a", ""}, {"b", ""}, {"c", ""}, {"d", ""}},
 	}
 	for body, want := range tests {
