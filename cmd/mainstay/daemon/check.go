@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -95,7 +98,8 @@ func (e *EC2) check(k *checker) {
 	if len(e.Subnets) == 0 {
 		k.fail("cloud.ec2.subnets", "is missing; write the subnet of each zone, such as eu-west-1a: subnet-0123456789abcdef0")
 	}
-	for zone, subnet := range e.Subnets {
+	for _, zone := range slices.Sorted(maps.Keys(e.Subnets)) { // the same fault is told first each time
+		subnet := e.Subnets[zone]
 		if !strings.HasPrefix(zone, e.Region) {
 			k.fail("cloud.ec2.subnets", "zone %q is not in region %s", zone, e.Region)
 		}
@@ -108,13 +112,15 @@ func (e *EC2) check(k *checker) {
 	if e.AgentPort < 0 || e.AgentPort > 65535 {
 		k.fail("cloud.ec2.agent_port", "%d is no port", e.AgentPort)
 	}
-	for path, d := range map[string]bool{
-		"cloud.ec2.look": e.Look < 0, "cloud.ec2.strays.machines": e.Strays.Machines < 0, "cloud.ec2.strays.volumes": e.Strays.Volumes < 0,
-		"cloud.ec2.keep_snapshots": e.KeepSnapshots < 0,
-	} {
-		if d {
-			k.fail(path, "it is negative; write a time such as 24h")
-		}
+	k.notNegative("cloud.ec2.look", e.Look)
+	k.notNegative("cloud.ec2.strays.machines", e.Strays.Machines)
+	k.notNegative("cloud.ec2.strays.volumes", e.Strays.Volumes)
+	k.notNegative("cloud.ec2.keep_snapshots", e.KeepSnapshots)
+}
+
+func (k *checker) notNegative(path string, d time.Duration) {
+	if d < 0 {
+		k.fail(path, "it is negative; write a time such as 24h")
 	}
 }
 

@@ -204,13 +204,3 @@ func TestGitHubFaults(t *testing.T) {
 		})
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add(good)
-	f.Add(onEC2)
-	f.Fuzz(func(t *testing.T, text string) {
-		if c, err := parse([]byte(text), anyHub); err == nil && (c.Cloud.Local == nil) == (c.Cloud.EC2 == nil) {
-			t.Errorf("accepted with no cloud or two:\n%s", text)
-		}
-	})
-}

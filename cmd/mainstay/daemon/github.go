@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"maps"
 	"net"
 	"net/mail"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -118,7 +120,8 @@ func (g *GitHub) check(k *checker) {
 	if g.Sweep != 0 && g.Sweep < leastSweep {
 		k.fail("github.sweep", "%s is too often for GitHub's limits; write %s or more", g.Sweep, leastSweep)
 	}
-	for login, address := range g.People {
+	for _, login := range slices.Sorted(maps.Keys(g.People)) {
+		address := g.People[login]
 		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
 			k.fail("github.people."+login, "%q is not a mail address", address)
 		}
