@@ -118,33 +118,3 @@ func TestWhichFile(t *testing.T) {
 		}
 	}
 }
-
-// FuzzParse: no bytes make Parse panic, or Encode lose what the file would say.
-func FuzzParse(f *testing.F) {
-	for _, seed := range []string{
-		wantNew, "name: orders", "# c\nname: a\nsettings: {}\n", "limits:\n  max_destroyed: 3\nversions:\n- version: 2.2.0\n  note: |\n    a\n",
-		"{name: a, settings: {b: c}}", "name: \"a\\u0085b\"\r\nowner: 'it''s'\r\n", "? name\n: a\n", "name: a\n---\n", "\xff\xfen\x00", "name: &a b\nx: *a\n", "- [", "\t", "name: >+\n a\n\n",
-		"name: é\nowner: \"ü\" # ö\nvolume_gb: 1\n",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, faults := Parse("x.yaml", data)
-		for _, fault := range faults {
-			if fault.Line < 1 || fault.Column < 1 || fault.Message == "" {
-				t.Errorf("a fault without a place: %+v", fault)
-			}
-		}
-		if file == nil || file.Deployment == nil || len(faults) > 0 {
-			return
-		}
-		d := deployment()
-		got, err := Encode(d, data)
-		if err != nil {
-			t.Fatalf("%v\n%q", err, data)
-		}
-		if read := back(t, got); read.Name != d.Name || read.VolumeGB != d.VolumeGB || read.Settings["log_level"] != "debug" || len(read.Settings) != 1 {
-			t.Errorf("got %+v from\n%q\nover\n%q", read, got, data)
-		}
-	})
-}
