@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,10 @@ var reserved = []string{
 	"data_dir", "cfg_dir", "privilege_file", "branch_control_file",
 	"metrics.host", "metrics.port", "user", "cluster", "mcp_server", "golden_mysql_conn",
 }
+
+// settingName is how the names of settings are written, here and in the fleet's rows.
+// Others could not be told apart in YAML.
+var settingName = regexp.MustCompile(`^[a-z][a-z0-9_]*([.][a-z0-9_]+)*$`)
 
 // sections are those that the agent adds values of its own to.
 var sections = []string{"listener", "metrics", "metrics.labels"}
@@ -50,7 +55,7 @@ func Render(p Place, w Want) ([]byte, error) {
 		// Dolt's metrics have no authentication of their own.
 		section(root, "metrics")["host"] = "127.0.0.1"
 		section(root, "metrics")["port"] = p.MetricsPort
-		section(section(root, "metrics"), "labels")["deployment"] = w.Deployment
+		section(section(root, "metrics"), "labels")["deployment"] = quoted(w.Deployment)
 	}
 	return encode(root)
 }
@@ -73,6 +78,9 @@ func place(root map[string]any, name, value string) error {
 			return problem(SettingRefused, "Reserved", "setting %s belongs to Mainstay; remove its row from settings", name)
 		}
 	}
+	if !settingName.MatchString(name) {
+		return problem(SettingRefused, "Conflict", "setting %q does not name one value of Dolt's configuration; correct its name", name)
+	}
 	path := strings.Split(name, ".")
 	if variable, ok := strings.CutPrefix(name, "system_variables."); ok {
 		path = []string{"system_variables", variable} // a variable's name may hold dots
@@ -87,7 +95,7 @@ func place(root map[string]any, name, value string) error {
 		at = section(at, key)
 	}
 	last := path[len(path)-1]
-	if _, taken := at[last]; taken || last == "" {
+	if _, taken := at[last]; taken {
 		return problem(SettingRefused, "Conflict", "setting %q does not name one value of Dolt's configuration; correct its name", name)
 	}
 	at[last] = scalar(value)
@@ -119,5 +127,14 @@ func scalar(value string) any {
 	if f, err := strconv.ParseFloat(value, 64); err == nil && strconv.FormatFloat(f, 'f', -1, 64) == value {
 		return f
 	}
-	return value
+	return quoted(value)
+}
+
+// quoted is a text as YAML should have it. One with line breaks is put into quotes: as
+// a block of lines the library writes some that it does not read again.
+func quoted(text string) any {
+	if !strings.ContainsAny(text, "\r\n") {
+		return text
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Style: yaml.DoubleQuotedStyle, Tag: "!!str", Value: text}
 }
