@@ -109,17 +109,21 @@ func (b *Book) decode(r *reader) {
 			b.Proposals[p.ID] = p
 		}
 	case TableReviews:
-		b.Reviews = append(b.Reviews, Review{
-			Proposal: r.number("proposal"), Person: r.text("person"), Head: r.text("head"), Comment: r.text("comment"), At: r.moment("at"),
-		})
+		v := Review{Proposal: r.number("proposal"), Person: r.text("person"), Head: r.text("head"), Comment: r.text("comment"), At: r.moment("at")}
+		if r.err == nil {
+			b.Reviews = append(b.Reviews, v)
+		}
 	case TableAcknowledgements:
-		b.Acknowledgements = append(b.Acknowledgements, Acknowledgement{
+		a := Acknowledgement{
 			Proposal: r.number("proposal"), Head: r.text("head"), Check: r.text("check_name"), Person: r.text("person"), At: r.moment("at"),
-		})
+		}
+		if r.err == nil {
+			b.Acknowledgements = append(b.Acknowledgements, a)
+		}
 	case TableChecks:
 		v := Verdict{
 			Proposal: r.number("proposal"), Head: r.text("head"), BaseCommit: r.text("base_commit"), Passed: r.text("passed") == "1",
-			PlanHash: r.text("plan_hash"), Plan: json.RawMessage(r.text("preview")), CheckedAt: r.moment("checked_at"),
+			PlanHash: r.text("plan_hash"), Plan: r.document("preview"), CheckedAt: r.moment("checked_at"),
 		}
 		if r.fault("findings", json.Unmarshal([]byte(r.text("findings")), &v.Findings)); r.err == nil {
 			b.Verdicts[v.Proposal] = v
@@ -137,6 +141,13 @@ type reader struct {
 func (r *reader) text(column string) string {
 	s, _ := r.row[column].(string)
 	return s
+}
+
+// document reads JSON as it is; nothing is null.
+func (r *reader) document(column string) json.RawMessage {
+	text := cmp.Or(r.text(column), "null")
+	r.fault(column, json.Unmarshal([]byte(text), new(any)))
+	return json.RawMessage(text)
 }
 
 func (r *reader) number(column string) int {
