@@ -2,6 +2,8 @@ package agent
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,21 +15,7 @@ import (
 func TestDiskFullForReal(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.detach()
-	r.volume = t.TempDir()
-	err := syscall.Mount("tmpfs", r.volume, "tmpfs", 0, "size=16m,mode=700")
-	if errors.Is(err, syscall.EPERM) {
-		t.Skip("mounting a small file system needs the right to; run this test as root")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		r.cleanUp()
-		if err := syscall.Unmount(r.volume, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	r.smallVolume()
 	r.attach()
 	r.deployed()
 	r.serving()
@@ -36,6 +24,7 @@ func TestDiskFullForReal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var err error
 	// Random bytes, which do not compress away; the error comes when it is full.
 	insert := "INSERT INTO shop.b (v) VALUES (concat(" + strings.TrimSuffix(strings.Repeat("random_bytes(1000),", 500), ",") + "))"
 	for range 100 {
@@ -53,5 +42,60 @@ func TestDiskFullForReal(t *testing.T) {
 	}
 	r.await("room again", func(st *agentpb.StatusResponse) bool {
 		return holding(st, DiskFull) == nil && st.GetDatabase().GetState() == agentpb.Database_SERVING
+	})
+}
+
+// TestStillFull: a full volume is told of also while the database serves again that
+// ended for the lack of room.
+func TestStillFull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.smallVolume()
+	r.attach()
+	r.deployed()
+	first := r.serving()
+	r.write(filepath.Join(r.volume, "ballast"), strings.Repeat("x", 31<<19)) // 15.5 MiB of 16: full, with room for a start
+	full := func(st *agentpb.StatusResponse) bool { return holding(st, DiskFull) != nil }
+	r.await("a full disk", full)
+	log, err := os.OpenFile(filepath.Join(r.dir, "log", "dolt.log"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.WriteString("no space left on device\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(int(first.GetPid()), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r.another(first.GetPid())
+	if st := r.await("an answer", func(*agentpb.StatusResponse) bool { return true }); !full(st) {
+		t.Fatalf("the volume is full, and that is not told: %v", st)
+	}
+	if err := os.Remove(filepath.Join(r.volume, "ballast")); err != nil {
+		t.Fatal(err)
+	}
+	r.await("room again", func(st *agentpb.StatusResponse) bool { return !full(st) })
+}
+
+// smallVolume puts a small file system in place of the volume, or skips the test.
+func (r *rig) smallVolume() {
+	r.t.Helper()
+	r.detach()
+	r.volume = r.t.TempDir()
+	err := syscall.Mount("tmpfs", r.volume, "tmpfs", 0, "size=16m,mode=700")
+	if errors.Is(err, syscall.EPERM) {
+		r.t.Skip("mounting a small file system needs the right to; run this test as root")
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		r.cleanUp()
+		if err := syscall.Unmount(r.volume, syscall.MNT_DETACH); err != nil {
+			r.t.Error(err)
+		}
 	})
 }

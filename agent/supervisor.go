@@ -222,6 +222,9 @@ func (s *supervisor) bury(server *doltserver.Server) {
 	s.fail(detail)
 	if server.OutOfSpace(r) {
 		s.board.update(func(st *agentpb.StatusResponse) {
+			if holding(st, DiskFull) != nil {
+				return // the volume measures full: that stays true while the next database serves
+			}
 			raise(st, trouble{DiskFull, "NoSpaceLeft", "the database ended because its volume has no space left; raise volume_gb"})
 		})
 	}
