@@ -71,7 +71,9 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 		return nil, err
 	}
 	a.board.update(a.orders.describe) // of a volume that was given back
-	a.volumes = &volumes{config: config, orders: a.orders, board: a.board, data: a.data, changed: a.super.poke, log: log}
+	a.volumes = &volumes{
+		config: config, orders: a.orders, board: a.board, data: a.data, changed: a.super.poke, relieved: a.super.relieve, log: log,
+	}
 	return a, nil
 }
 

@@ -2,11 +2,13 @@ package agent
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 )
@@ -98,4 +100,30 @@ func (r *rig) smallVolume() {
 			r.t.Error(err)
 		}
 	})
+}
+
+// TestRoomAgain: what failed for the lack of room is tried at once when there is room,
+// and not after the pause that its failures have earned it.
+func TestRoomAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	config, err := LoadConfig(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(config, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := a.volumes.attachNow()
+	const size = 1 << 30
+	a.super.nextTry = time.Now().Add(longestPause)
+	a.volumes.show(dir, measurement{"vol-1", size, size})
+	if a.super.step(t.Context()); a.super.nextTry.IsZero() {
+		t.Fatal("a full volume is no reason to try again")
+	}
+	a.volumes.show(dir, measurement{"vol-1", size, size / 2})
+	if a.super.step(t.Context()); !a.super.nextTry.IsZero() {
+		t.Fatal("there is room, and the database still waits for its pause to end")
+	}
 }

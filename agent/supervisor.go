@@ -34,7 +34,7 @@ const (
 )
 
 // A supervisor brings the database to what the orders say, one step at a time.
-// All but poke and resetFailures belong to its one goroutine.
+// All but poke, ordered, relieve and awaitIdle belong to its one goroutine.
 type supervisor struct {
 	config   Config
 	orders   *orders
@@ -51,6 +51,7 @@ type supervisor struct {
 	pause    *backoff.ExponentialBackOff
 	nextTry  time.Time
 	newOrder chan struct{}
+	relieved chan struct{}
 	life     context.Context //nolint:containedctx // the agent's: watches of processes end with it
 
 	mu     sync.Mutex
@@ -60,7 +61,7 @@ type supervisor struct {
 func newSupervisor(config Config, o *orders, b *board, p *programs, log *slog.Logger) *supervisor {
 	s := &supervisor{
 		config: config, orders: o, board: b, programs: p, log: log,
-		woken: make(chan struct{}, 1), newOrder: make(chan struct{}, 1),
+		woken: make(chan struct{}, 1), newOrder: make(chan struct{}, 1), relieved: make(chan struct{}, 1),
 		pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause),
 			backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.3), // machines that failed together do not return together
@@ -82,6 +83,15 @@ func (s *supervisor) poke() {
 func (s *supervisor) ordered() {
 	select {
 	case s.newOrder <- struct{}{}:
+	default:
+	}
+	s.poke()
+}
+
+// relieve makes the supervisor try again now, as what the database failed for is over.
+func (s *supervisor) relieve() {
+	select {
+	case s.relieved <- struct{}{}:
 	default:
 	}
 	s.poke()
@@ -139,6 +149,8 @@ func (s *supervisor) step(ctx context.Context) time.Duration {
 	case <-s.newOrder:
 		s.forgive()
 		s.board.update(func(st *agentpb.StatusResponse) { st.Database.Restarts = 0 })
+	case <-s.relieved:
+		s.forgive()
 	default:
 	}
 	idlers := s.takeIdlers()

@@ -32,12 +32,13 @@ const (
 
 // volumes watches the volume's place.
 type volumes struct {
-	config  Config
-	orders  *orders
-	board   *board
-	data    *data
-	changed func()
-	log     *slog.Logger
+	config   Config
+	orders   *orders
+	board    *board
+	data     *data
+	changed  func()
+	relieved func() // a full volume has room again
+	log      *slog.Logger
 
 	mu    sync.Mutex  // one look at what is attached at a time
 	shown measurement // on the board
@@ -147,6 +148,7 @@ func (v *volumes) show(dir string, now measurement) {
 		return // looking twice a second must cost next to nothing
 	}
 	v.shown = now
+	room := false
 	v.board.update(func(s *agentpb.StatusResponse) {
 		s.Volume = &agentpb.Volume{Attached: true, Id: now.id, SizeBytes: now.size, UsedBytes: now.used}
 		if now.size > 0 && now.used >= now.size/100*fullAt {
@@ -154,8 +156,12 @@ func (v *volumes) show(dir string, now measurement) {
 				"the volume of %d GiB is %d %% full or more; raise volume_gb or delete data", now.size>>30, fullAt)})
 		} else if c := holding(s, DiskFull); c != nil && c.GetReason() == "VolumeFull" {
 			lower(s, DiskFull)
+			room = true
 		}
 	})
+	if room {
+		v.relieved()
+	}
 }
 
 // A label is volume.json, what the cloud wrote on a volume.
