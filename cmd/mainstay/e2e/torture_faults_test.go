@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -18,7 +20,7 @@ type kind struct {
 }
 
 func (s *suffering) allKinds() []kind {
-	return slices.Concat(s.kills(), s.pauses(), s.changes())
+	return slices.Concat(s.kills(), s.pauses(), s.changes(), s.strangers())
 }
 
 func (s *suffering) kills() []kind {
@@ -50,6 +52,17 @@ func (s *suffering) changes() []kind {
 			s.change(w.name, "running = 0")
 			s.wait("it is off", named(w.name, func(d view.Deployment) bool { return d.Phase == "stopped" }))
 			s.change(w.name, "running = 1")
+		}},
+	}
+}
+
+func (s *suffering) strangers() []kind {
+	return []kind{
+		{name: "database killed and its port taken", kills: true, does: func(w *writer, d view.Deployment) {
+			s.takePort(w, d, func() { s.strike(syscall.SIGKILL, "dolt sql-server", d.VolumeID) })
+		}},
+		{name: "machine killed and its port taken", kills: true, does: func(w *writer, d view.Deployment) {
+			s.takePort(w, d, func() { s.killMachine(d) })
 		}},
 	}
 }
@@ -116,4 +129,30 @@ func (s *suffering) standStill(words ...string) {
 	for _, pid := range found {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
+}
+
+// takePort listens on a database's port once it was brought down, and gives the port
+// back when status has told of it.
+func (s *suffering) takePort(w *writer, d view.Deployment, bringDown func()) {
+	var stranger net.Listener
+	s.until("somebody else has the port of "+w.name, func() bool {
+		bringDown()
+		stranger = listenSoon(net.JoinHostPort(d.Host, strconv.Itoa(d.Port)))
+		return stranger != nil
+	})
+	defer stranger.Close()
+	s.wait("status says that somebody else has the port", named(w.name, func(d view.Deployment) bool {
+		return says(d, "another program listens on")
+	}))
+}
+
+// listenSoon listens on an address that is about to be free; nil: whoever comes next
+// was quicker.
+func listenSoon(address string) net.Listener {
+	for end := time.Now().Add(pause); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if l, err := net.Listen("tcp", address); err == nil {
+			return l
+		}
+	}
+	return nil
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // TestTorture does to a fleet what machines, disks and people do to one: processes are
-// killed and stand still, and rows
+// killed and stand still, strangers take ports, and rows
 // change, while the databases are written to. After each fault
 // the fleet heals by itself; in the end every acknowledged write is there, each
 // deployment has one machine, and nothing is left over.
