@@ -17,10 +17,11 @@ type kind struct {
 	name  string
 	does  func(w *writer, d view.Deployment)
 	kills bool
+	disk  bool // only to one on a small disk
 }
 
 func (s *suffering) allKinds() []kind {
-	return slices.Concat(s.kills(), s.pauses(), s.changes(), s.strangers())
+	return slices.Concat(s.kills(), s.pauses(), s.changes(), s.strangers(), s.diskKinds())
 }
 
 func (s *suffering) kills() []kind {
@@ -71,7 +72,13 @@ func (s *suffering) strangers() []kind {
 // again.
 func (s *suffering) fault() {
 	k := s.next()
-	w := s.writers[rand.IntN(len(s.writers))]
+	var victims []*writer
+	for _, w := range s.writers {
+		if !k.disk || s.disks[w.name] != nil {
+			victims = append(victims, w)
+		}
+	}
+	w := victims[rand.IntN(len(victims))]
 	d := s.deployment(w.name)
 	began := time.Now()
 	k.does(w, d)

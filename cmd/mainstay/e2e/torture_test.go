@@ -21,7 +21,7 @@ const (
 )
 
 // TestTorture does to a fleet what machines, disks and people do to one: processes are
-// killed and stand still, strangers take ports, and rows
+// killed and stand still, disks run full and slow down, strangers take ports, and rows
 // change, while the databases are written to. After each fault
 // the fleet heals by itself; in the end every acknowledged write is there, each
 // deployment has one machine, and nothing is left over.
@@ -74,15 +74,18 @@ func askedTorture(t *testing.T) (fleet int, d time.Duration) {
 type suffering struct {
 	*fleet
 	writers []*writer
+	disks   map[string]*smallDisk // by deployment; not all have one
 	kinds   []kind
 	ahead   []kind                     // yet to come before any comes again
 	healed  map[string][]time.Duration // by kind of fault
 }
 
-// newSuffering is a fleet that serves.
+// newSuffering is a fleet that serves, some of its databases on small disks.
 func newSuffering(t *testing.T, size int) *suffering {
 	t.Helper()
-	s := &suffering{healed: map[string][]time.Duration{}}
+	s := &suffering{disks: map[string]*smallDisk{}, healed: map[string][]time.Duration{}}
+	images := t.TempDir()     // before the cleanup, so that it is removed after it
+	t.Cleanup(s.unmountDisks) // before the fleet's, so that nothing runs on them any more
 	s.fleet = newFleet(t)
 	for n := range size {
 		w := &writer{fleet: s.fleet, name: fmt.Sprint("victim-", n)}
@@ -90,6 +93,7 @@ func newSuffering(t *testing.T, size int) *suffering {
 		s.sql(fmt.Sprintf("INSERT INTO deployments (name) VALUES ('%s')", w.name))
 	}
 	s.converged()
+	s.mountDisks(images)
 	s.kinds = s.allKinds()
 	return s
 }

@@ -13,6 +13,7 @@ type writer struct {
 	fleet        *fleet
 	name         string
 	acknowledged atomic.Int64
+	refused      atomic.Int64 // or not answered
 
 	numbers []int
 	lost    int
@@ -48,6 +49,7 @@ func (w *writer) write(ctx context.Context) {
 			}
 		}
 		if err := w.put(ctx, db, n); err != nil {
+			w.refused.Add(1)
 			drop() // it may be there or not; the next has another number
 			time.Sleep(pause)
 			continue
