@@ -22,8 +22,8 @@ const (
 
 // TestTorture does to a fleet what machines, disks and people do to one: processes are
 // killed and stand still, disks run full and slow down, strangers take ports, and rows
-// change, while the databases are written to. After each fault
-// the fleet heals by itself; in the end every acknowledged write is there, each
+// change, while the databases are written to and proposals are merged. After each fault
+// the fleet heals by itself; in the end every acknowledged write and merge is there, each
 // deployment has one machine, and nothing is left over.
 func TestTorture(t *testing.T) {
 	t.Parallel()
@@ -32,6 +32,7 @@ func TestTorture(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	t.Cleanup(busy.Wait) // also of a test that ends early: what is busy needs it
+	busy.Go(func() { s.author.merge(ctx) })
 	for _, w := range s.writers {
 		w.begin()
 		busy.Go(func() { w.write(ctx) })
@@ -46,6 +47,7 @@ func TestTorture(t *testing.T) {
 		w.check()
 		s.alone(w.name)
 	}
+	s.author.check()
 	s.report()
 }
 
@@ -74,6 +76,7 @@ func askedTorture(t *testing.T) (fleet int, d time.Duration) {
 type suffering struct {
 	*fleet
 	writers []*writer
+	author  *author
 	disks   map[string]*smallDisk // by deployment; not all have one
 	kinds   []kind
 	ahead   []kind                     // yet to come before any comes again
@@ -94,6 +97,10 @@ func newSuffering(t *testing.T, size int) *suffering {
 	}
 	s.converged()
 	s.mountDisks(images)
+	s.author = &author{fleet: s.fleet}
+	for _, w := range s.writers {
+		s.author.victims = append(s.author.victims, w.name)
+	}
 	s.kinds = s.allKinds()
 	return s
 }
@@ -115,6 +122,6 @@ func (s *suffering) report() {
 			kills += len(s.healed[k.name])
 		}
 	}
-	s.t.Logf("torture: %d faults, %d of them kills", faults, kills)
+	s.t.Logf("torture: %d faults, %d of them kills; %d merges while it went on, %d of them lost", faults, kills, len(s.author.merged), s.author.lost)
 	s.t.Logf("torture: %d writes acknowledged, %d of them lost", writes, lost)
 }
