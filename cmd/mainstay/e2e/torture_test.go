@@ -32,6 +32,7 @@ func TestTorture(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	t.Cleanup(busy.Wait) // also of a test that ends early: what is busy needs it
+	busy.Go(func() { s.witness.watch(ctx) })
 	busy.Go(func() { s.author.merge(ctx) })
 	for _, w := range s.writers {
 		w.begin()
@@ -48,6 +49,7 @@ func TestTorture(t *testing.T) {
 		s.alone(w.name)
 	}
 	s.author.check()
+	s.witness.check()
 	s.report()
 }
 
@@ -77,6 +79,7 @@ type suffering struct {
 	*fleet
 	writers []*writer
 	author  *author
+	witness *witness
 	disks   map[string]*smallDisk // by deployment; not all have one
 	kinds   []kind
 	ahead   []kind                     // yet to come before any comes again
@@ -97,7 +100,7 @@ func newSuffering(t *testing.T, size int) *suffering {
 	}
 	s.converged()
 	s.mountDisks(images)
-	s.author = &author{fleet: s.fleet}
+	s.author, s.witness = &author{fleet: s.fleet}, &witness{fleet: s.fleet}
 	for _, w := range s.writers {
 		s.author.victims = append(s.author.victims, w.name)
 	}
@@ -123,5 +126,5 @@ func (s *suffering) report() {
 		}
 	}
 	s.t.Logf("torture: %d faults, %d of them kills; %d merges while it went on, %d of them lost", faults, kills, len(s.author.merged), s.author.lost)
-	s.t.Logf("torture: %d writes acknowledged, %d of them lost", writes, lost)
+	s.t.Logf("torture: %d writes acknowledged, %d of them lost; in %d looks %d doubled; %d left over", writes, lost, s.witness.looks, s.witness.doubled, s.witness.leftovers)
 }
