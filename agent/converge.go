@@ -99,7 +99,11 @@ func (s *supervisor) idle() {
 
 // check asks the database whether it serves.
 func (s *supervisor) check(ctx context.Context, server *doltserver.Server, want doltserver.Want) time.Duration {
-	err := server.Check(ctx, want)
+	// Who listens where a dead database did may be a stranger who never answers.
+	question, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.alive, cancel)()
+	err := server.Check(question, want)
 	if ctx.Err() != nil {
 		return 0
 	}

@@ -44,8 +44,9 @@ type supervisor struct {
 	woken    chan struct{}
 
 	current  *doltserver.Running
-	asked    time.Time // when the current one was first asked for: start, or found
-	serving  time.Time // since when it serves; zero: not yet
+	alive    context.Context //nolint:containedctx // the current one's: questions to it end with it
+	asked    time.Time       // when the current one was first asked for: start, or found
+	serving  time.Time       // since when it serves; zero: not yet
 	misses   int
 	died     bool // the next start follows a death, and not an order
 	pause    *backoff.ExponentialBackOff
@@ -216,7 +217,10 @@ func (s *supervisor) findAgain(server *doltserver.Server) {
 func (s *supervisor) watch(r *doltserver.Running) {
 	s.current, s.asked, s.serving, s.misses = r, time.Now(), time.Time{}, 0
 	s.show(agentpb.Database_STARTING, "")
+	var dead context.CancelFunc
+	s.alive, dead = context.WithCancel(s.life)
 	go func() {
+		defer dead()
 		if r.Wait(s.life) == nil {
 			s.poke()
 		}

@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/mainstaydb/mainstay/agent/doltserver"
+	"github.com/mainstaydb/mainstay/agent/process"
+)
+
+// TestSilentStranger: a database that dies while somebody else has its port is noticed
+// at once, and not only when it is clear that the other one does not answer.
+func TestSilentStranger(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	config, err := LoadConfig(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(config, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	database, err := process.Start(process.Spec{Path: "/bin/sleep", Args: []string{"600"}, PIDFile: filepath.Join(r.dir, "run", "dolt.pid")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.super.life = t.Context()
+	a.super.watch(&doltserver.Running{Process: database})
+	order, asked := r.order(), make(chan struct{})
+	want := doltserver.Want{Certificate: []byte(order.GetListenerCertificatePem()), Password: order.GetAdministratorPassword()}
+	go func() {
+		defer close(asked)
+		a.super.check(t.Context(), a.super.server(), want)
+	}()
+	conn, err := stranger.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := database.Kill(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The agent would wait for an answer for five seconds.
+	if err := conn.SetReadDeadline(time.Now().Add(4 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the database is dead, and a stranger is still asked: %v", err)
+	}
+	conn.Close()
+	<-asked
+}
