@@ -154,9 +154,10 @@ func (s *suffering) takePort(w *writer, d view.Deployment, bringDown func()) {
 }
 
 // listenSoon listens on an address that is about to be free; nil: whoever comes next
-// was quicker.
+// was quicker. A second is for a process that is slow to die on a busy machine: each
+// that is killed again makes the agent wait longer before the next.
 func listenSoon(address string) net.Listener {
-	for end := time.Now().Add(pause); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if l, err := net.Listen("tcp", address); err == nil {
 			return l
 		}
