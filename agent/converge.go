@@ -62,15 +62,21 @@ func (s *supervisor) refuse(err error) {
 	if s.nextTry.IsZero() {
 		s.nextTry = time.Now() // nothing ran: a second try at once would be in vain
 	}
-	s.log.Warn("database cannot be started", "err", err)
 	var p *doltserver.Problem
+	taken := errors.As(err, &p) && p.Type == doltserver.PortTaken
+	if st, _ := s.board.read(); !taken || holding(st, doltserver.PortTaken) == nil { // else it is said already
+		s.log.Warn("database cannot be started", "err", err)
+	}
 	s.board.update(func(st *agentpb.StatusResponse) {
 		lower(st, startTroubles...)
-		if errors.As(err, &p) {
+		if p != nil {
 			raise(st, trouble{p.Type, p.Reason, p.Message})
 		}
 	})
 	s.fail(err.Error())
+	if taken {
+		s.nextTry = time.Now().Add(portLook)
+	}
 }
 
 // stop ends the database gracefully because the orders say so.

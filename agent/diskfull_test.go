@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,15 +105,7 @@ func (r *rig) smallVolume() {
 // and not after the pause that its failures have earned it.
 func TestRoomAgain(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	config, err := LoadConfig(r.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(config, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := newRig(t).idleAgent()
 	dir := a.volumes.attachNow()
 	const size = 1 << 30
 	a.super.nextTry = time.Now().Add(longestPause)

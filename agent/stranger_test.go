@@ -19,14 +19,7 @@ import (
 func TestSilentStranger(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	config, err := LoadConfig(r.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := New(config, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := r.idleAgent()
 	stranger, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)))
 	if err != nil {
 		t.Fatal(err)
@@ -61,4 +54,34 @@ func TestSilentStranger(t *testing.T) {
 	}
 	conn.Close()
 	<-asked
+}
+
+// TestPortTaken: however long somebody else has the port, a moment after it is free the
+// database is started.
+func TestPortTaken(t *testing.T) {
+	t.Parallel()
+	a := newRig(t).idleAgent()
+	for range 20 { // by then other failures would be tried again each half minute
+		a.super.refuse(&doltserver.Problem{Type: doltserver.PortTaken, Reason: "InUse", Message: "somebody has it"})
+	}
+	if wait := time.Until(a.super.nextTry); wait > portLook {
+		t.Errorf("the port is tried again in %s, want %s at most", wait, portLook)
+	}
+	if st, _ := a.board.read(); holding(st, doltserver.PortTaken) == nil {
+		t.Errorf("the port is not told of: %v", st)
+	}
+}
+
+// idleAgent is an agent that does not run.
+func (r *rig) idleAgent() *Agent {
+	r.t.Helper()
+	config, err := LoadConfig(r.dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	a, err := New(config, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
 }

@@ -28,6 +28,9 @@ const (
 	// restart is at once.
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
+	// portLook is how often a port that somebody else has is tried again: nothing is
+	// started for it, and it may be had again at any moment.
+	portLook = time.Second
 	// provenAfter is how long a database must serve before its next death is the
 	// first again.
 	provenAfter = time.Minute
