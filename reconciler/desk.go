@@ -273,7 +273,7 @@ func (d *desk) asked() map[string]bool {
 // limits, without what another control plane is at work on.
 func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	d := &r.desk
-	in := plan.FleetInput{Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful), Asked: d.asked()}
+	in := plan.FleetInput{Disrupted: map[string]bool{}, Limits: r.limits(), Approved: r.approved(), Destroyed: r.destroyed(), Updating: len(d.doubtful), Asked: d.asked()}
 	for id := range in.Asked {
 		if _, ok := d.doubtful[id]; !ok {
 			in.Updating++
@@ -285,9 +285,12 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 			continue
 		}
 		if out.Disrupting {
-			in.Disrupted = append(in.Disrupted, out.Status.Name)
+			in.Disrupted[out.Status.Name] = !out.Status.Ready
 		}
 		if c, ok := r.state.Claims[id]; ok && c.Holder != r.cfg.Holder && now.Before(c.Until) {
+			if out.Disrupting || plan.Disrupts(out) {
+				in.Disrupted[out.Status.Name] = true // whether it has done so yet cannot be known
+			}
 			d.recheck[id] = c.Until
 			d.wakeAt(c.Until)
 			continue
@@ -305,14 +308,12 @@ func (r *Reconciler) admitted(now time.Time) []plan.Outcome {
 	}
 	for _, t := range d.busy {
 		if t.rough {
-			in.Disrupted = append(in.Disrupted, t.name)
+			in.Disrupted[t.name] = true
 		}
 		if t.update {
 			in.Updating++
 		}
 	}
-	slices.Sort(in.Disrupted)
-	in.Disrupted = slices.Compact(in.Disrupted)
 	outs := plan.Fleet(in)
 	r.noteRoom(outs)
 	return outs

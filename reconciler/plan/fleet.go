@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,9 +16,10 @@ import (
 type FleetInput struct {
 	Limits   specs.Limits
 	Outcomes []Outcome // those with something to do
-	// Disrupted are the names of all deployments that a change of ours disrupts now,
-	// those of Outcomes among them.
-	Disrupted []string
+	// Disrupted are the names of all deployments that a change of ours disrupts now or
+	// is about to, those of Outcomes among them. True: it does not serve, or is being
+	// worked on.
+	Disrupted map[string]bool
 	// Destroyed counts the deployments that each commit deleted, and Approved says
 	// which of these commits a person has approved.
 	Destroyed map[string]int
@@ -96,21 +98,29 @@ func isFresh(a Action) bool { return a.Kind == LaunchMachine && a.Token == "" }
 // A budget is how many disruptions are still allowed.
 type budget struct {
 	limit    int
-	names    []string // disrupted now
+	names    []string // disrupted now, and then those that are about to be
 	updating int      // agents that are being updated, or did not come back
 }
 
 func newBudget(in FleetInput) *budget {
-	return &budget{limit: in.Limits.MaxDisrupted, names: slices.Sorted(slices.Values(in.Disrupted)), updating: in.Updating}
+	names := slices.SortedFunc(maps.Keys(in.Disrupted), func(a, b string) int {
+		if in.Disrupted[a] != in.Disrupted[b] {
+			return map[bool]int{true: -1, false: 1}[in.Disrupted[a]]
+		}
+		return strings.Compare(a, b)
+	})
+	return &budget{limit: in.Limits.MaxDisrupted, names: names, updating: in.Updating}
 }
 
-// take says whether one more deployment may be disrupted. One that is disrupted
-// already costs nothing more.
-func (b *budget) take(name string) bool {
-	if slices.Contains(b.names, name) {
-		return true
-	}
-	if len(b.names) >= b.limit {
+// take says whether one more deployment may be disrupted. One that does not serve costs
+// nothing more. One that serves may wait for its turn although its new machine is there:
+// more than the limit get theirs at once when a cloud had none for a while.
+func (b *budget) take(name string, serves bool) bool {
+	at := slices.Index(b.names, name)
+	switch {
+	case at >= 0:
+		return !serves || at < b.limit
+	case len(b.names) >= b.limit:
 		return false
 	}
 	b.names = append(b.names, name)
@@ -124,9 +134,10 @@ func admit(o Outcome, in FleetInput, b *budget) Outcome {
 				"(INSERT INTO approvals (commit_hash, approved_by, reason) VALUES ('%s', …)) or it is reverted",
 			short(c), in.Destroyed[c], in.Limits.MaxDestroyed, c))
 	}
-	if disrupts(o) && !b.take(o.Status.Name) {
+	if Disrupts(o) && !b.take(o.Status.Name, o.Status.Ready) {
+		first := b.names[:min(len(b.names), max(b.limit, 0))]
 		return hold(o, Restart, fmt.Sprintf("waits for its turn: %d of at most %d deployments are disrupted now (%s)",
-			len(b.names), b.limit, strings.Join(b.names, ", ")))
+			len(first), b.limit, strings.Join(first, ", ")))
 	}
 	if updates(o) && !in.Asked[o.Status.ID] && !b.update() {
 		return HoldKind(o, UpdateAgent, ByLimit, "its agent is updated when those of others, updated before, answer again")
@@ -159,11 +170,11 @@ func destroys(o Outcome) bool {
 	return slices.ContainsFunc(o.Actions, func(a Action) bool { return a.Disruption == Destroy })
 }
 
-// disrupts says whether users of a serving database would notice. What a person
+// Disrupts says whether users of a serving database would notice. What a person
 // asked for by running = false or a deletion is theirs to time, not ours to ration.
 // A replacement counts also where nothing serves: when a whole zone is in trouble,
 // not all of its machines are to be replaced at once.
-func disrupts(o Outcome) bool {
+func Disrupts(o Outcome) bool {
 	if o.Status.Phase == PhaseStopping || o.Status.Phase == PhaseDeleting {
 		return false
 	}
