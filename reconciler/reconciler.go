@@ -87,6 +87,7 @@ type Reconciler struct {
 	identity  string    // of the cloud, as it told last; empty: it never did
 	tracked   string    // commit whose wishes for certificates are known to the authority's adapter
 	told      bool      // the means are on the ledger
+	blind     bool      // it is on the ledger that this process does not see the cloud
 	newborn   bool      // the ledger began with this process, and nothing was listed since
 	labelled  time.Time // when labels were looked at last
 	labelling atomic.Bool

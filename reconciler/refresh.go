@@ -2,7 +2,9 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
@@ -50,6 +52,29 @@ func (r *Reconciler) forgetStatus() {
 	r.book, r.polled, r.staged = nil, time.Time{}, time.Time{}
 }
 
+// tellBlind puts on record that nothing can be seen, by a process that has just begun and
+// does not get to know whose cloud this is: what the one before it said of the fleet is no
+// longer looked after. Another one that sees takes it off again.
+func (r *Reconciler) tellBlind(ctx context.Context, head string, tables map[string][]specs.Row, s *ledger.State, reason error) {
+	if r.blind || s.World == "" || !errors.Is(reason, errNoWorld) {
+		return
+	}
+	r.blind = true
+	gaps := map[string]ledger.Gap{}
+	maps.Copy(gaps, s.Gaps)
+	for _, kind := range []string{"machines", "volumes"} {
+		if _, had := gaps[kind]; !had {
+			gaps[kind] = ledger.Gap{Reason: reason.Error(), Since: time.Now()}
+		}
+	}
+	book := ledger.NewBook(tables)
+	book.Set(ledger.Owner{Kind: "gaps"}, ledger.GapRecords(gaps))
+	if _, err := r.cfg.Store.Publish(ctx, head, book.Edits(), "nothing can be seen"); err != nil {
+		r.blind = false
+		r.log.Debug("that nothing can be seen is not on record yet", "err", err)
+	}
+}
+
 // reload takes the branch status as it is on the hub. What this process had seen
 // and not published is seen again.
 func (r *Reconciler) reload(ctx context.Context, head string) error {
@@ -63,8 +88,10 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	}
 	id, err := r.checkWorld(ctx, state.World)
 	if err != nil {
+		r.tellBlind(ctx, head, tables, state, err)
 		return err // and nothing was taken in: the next pass must ask again
 	}
+	r.blind = false
 	if r.state == nil || state.Applied.Commit != r.state.Applied.Commit {
 		r.desired.snapshot = nil
 	}
