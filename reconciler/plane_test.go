@@ -143,6 +143,15 @@ func (p *simPlane) reachHub(ctx context.Context) error {
 	return sim.Pause(ctx, slow)
 }
 
+// isWell says whether it runs and nothing is out of its reach.
+func (p *simPlane) isWell() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return !p.hubGone && p.hubSlow == 0 && len(p.agents.Cuts()) == 0 && !p.gate.dead && !time.Now().Before(p.gate.paused)
+}
+
 func (p *simPlane) stop() {
 	p.mu.Lock()
 	p.over = true

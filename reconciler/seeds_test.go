@@ -107,6 +107,7 @@ func TestKeptStories(t *testing.T) {
 			}
 			simulate(t, told.seed, func(s *simulation) {
 				s.traced = os.Getenv("MAINSTAY_SIM_TRACE") != ""
+				defer func() { s.Log(strings.Join(s.marks, "\n")) }()
 				endure(s, told)
 			})
 		})

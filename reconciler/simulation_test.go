@@ -2,6 +2,8 @@ package reconciler_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,12 +120,16 @@ func (s *simulation) put(n int, change func(*specs.Deployment)) {
 		if change != nil {
 			change(row)
 		}
+		if !row.Running {
+			s.witness.wish(id)
+		}
 		d.PutDeployment(row)
 	})
 }
 
 func (s *simulation) remove(n int) {
 	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
+	s.witness.wish(id)
 	s.change(fmt.Sprint("delete ", n), func(d *specs.Snapshot) {
 		if old := d.Deployments[id]; old != nil {
 			s.mu.Lock()
@@ -224,6 +230,57 @@ func (s *simulation) sound(state *ledger.State) {
 	if live := s.world.Live(); len(live) != want {
 		s.Errorf("%d machines live, want %d: %+v", len(live), want, live)
 	}
+}
+
+// believed is how long status may say that all is well after something went wrong that
+// can be seen: a listing lags by up to a minute, is made each quarter of one, may time
+// out, and then an agent is waited for.
+const believed = 3 * time.Minute
+
+// distrust watches for a status that goes on to say that the fleet has converged while
+// it has not.
+func (s *simulation) distrust() {
+	wrong := ""
+	var since time.Time
+	for {
+		select {
+		case <-s.Context().Done():
+			return
+		case <-time.After(believed / 6):
+		}
+		if is := s.wrong(); is != wrong || !s.attended() {
+			wrong, since = is, time.Now()
+		}
+		if wrong == "" || time.Since(since) < believed {
+			continue
+		}
+		state, err := s.hub.State()
+		if heads, _ := s.hub.Fetch(s.Context()); err == nil && state.Converged(heads.Main) {
+			s.witness.accuse("status says converged for %s, and %s", time.Since(since), wrong)
+		}
+	}
+}
+
+// attended says whether a control plane sees everything and can say so. Status is what
+// one has said, and nobody says that there is none.
+func (s *simulation) attended() bool {
+	return slices.ContainsFunc(s.planes, (*simPlane).isWell)
+}
+
+// wrong is a deployment that is not as main wants it; empty: all are.
+func (s *simulation) wrong() string {
+	desired := s.hub.Desired().Deployments
+	for _, id := range slices.Sorted(maps.Keys(desired)) {
+		d := desired[id]
+		order, serving := s.world.Serving(id)
+		switch {
+		case d.Running != serving:
+			return fmt.Sprintf("%s is wanted (%v) and serves (%v)", d.Name, d.Running, serving)
+		case serving && order.DoltVersion != d.DoltVersion:
+			return fmt.Sprintf("%s serves Dolt %s instead of %s", d.Name, order.DoltVersion, d.DoltVersion)
+		}
+	}
+	return ""
 }
 
 func reasons(s *ledger.State) string {

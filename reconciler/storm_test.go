@@ -17,7 +17,6 @@ func endure(s *simulation, told story) {
 	w := &storming{simulation: s, story: told}
 	defer func() {
 		if s.Failed() {
-			s.Log(strings.Join(s.marks, "\n"))
 			s.Logf("the story of seed %d:\n%s", told.seed, strings.Join(w.log, "\n"))
 		}
 	}()
@@ -28,6 +27,7 @@ func endure(s *simulation, told story) {
 	for n, ahead := range told.clocks {
 		s.run(&simPlane{holder: fmt.Sprint("plane-", n), clock: ahead})
 	}
+	go s.distrust()
 	for _, one := range told.steps {
 		time.Sleep(time.Until(s.began.Add(one.at)))
 		w.happen(one)
@@ -41,6 +41,9 @@ func endure(s *simulation, told story) {
 	}
 	w.log = append(w.log, fmt.Sprintf("%-8s # calm, and everything is wanted", time.Since(s.began)))
 	s.convergedUnless(leftToPeople)
+	if n := s.witness.mostStopped(); n > mostDisrupted {
+		s.Errorf("%d databases were stopped at one time to move their volumes, and the limit is %d", n, mostDisrupted)
+	}
 	if n := s.authority.Alike(); n > sim.MostAlike {
 		s.Errorf("%d certificates were asked for the same names, and authorities give %d", n, sim.MostAlike)
 	}

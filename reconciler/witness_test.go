@@ -23,14 +23,16 @@ type witness struct {
 	data      map[string]string // volume by deployment, once a database had it
 	broken    []string
 	told      map[string]bool
-	replacing int // the most deployments with two machines at one moment
+	wished    map[string]bool // deployments that people or faults stopped, until they serve again
+	replacing int             // the most deployments with two machines at one moment
+	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
 	// kept says whether the volume of a deployment must be there; nil: every one must.
 	kept func(deployment string) bool
 }
 
 func newWitness() *witness {
-	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}}
+	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}, wished: map[string]bool{}}
 }
 
 // store is a hub whose publications are witnessed.
@@ -81,6 +83,13 @@ func (w *witness) tell(format string, args ...any) {
 	}
 }
 
+// accuse is tell for what somebody else saw.
+func (w *witness) accuse(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tell(format, args...)
+}
+
 func (w *witness) look(v sim.View) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,7 +121,42 @@ func (w *witness) look(v sim.View) {
 		}
 	}
 	w.replacing = max(w.replacing, replacing)
+	w.stopped = max(w.stopped, w.moving(v, machines))
 	w.databases(v, volume)
+}
+
+// moving counts the deployments of several machines of which one obeyed a stop and none
+// serves.
+func (w *witness) moving(v sim.View, machines map[string]int) (n int) {
+	stopped, serves := map[string]bool{}, map[string]bool{}
+	for _, m := range v.Machines {
+		deployment := w.slots[fmt.Sprint(m.Token, "/", m.Index)].Deployment
+		a, ok := v.Agents[m.ID]
+		if !ok || machines[deployment] < 2 {
+			continue
+		}
+		if a.Order != nil && (a.Database != plan.DatabaseServing || !a.Reachable) {
+			w.wished[deployment] = true // it was down before anybody stopped it
+		}
+		serves[deployment] = serves[deployment] || a.Database == plan.DatabaseServing && a.Reachable
+		stopped[deployment] = stopped[deployment] || a.Generation > 0 && a.Order == nil
+	}
+	for deployment := range stopped {
+		switch {
+		case serves[deployment]:
+			delete(w.wished, deployment)
+		case stopped[deployment] && !w.wished[deployment]:
+			n++
+		}
+	}
+	return n
+}
+
+// wish notes that people want a deployment's database to stop: when is theirs to choose.
+func (w *witness) wish(deployment string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wished[deployment] = true
 }
 
 // volumes are those attached, by machine. None that held data may be missing.
@@ -169,6 +213,12 @@ func (w *witness) publications() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.published
+}
+
+func (w *witness) mostStopped() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopped
 }
 
 func (w *witness) mostReplacing() int {
