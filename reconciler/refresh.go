@@ -55,7 +55,7 @@ func (r *Reconciler) forgetStatus() {
 // tellBlind puts on record that nothing can be seen, by a process that has just begun and
 // does not get to know whose cloud this is: what the one before it said of the fleet is no
 // longer looked after. Another one that sees takes it off again.
-func (r *Reconciler) tellBlind(ctx context.Context, head string, tables map[string][]specs.Row, s *ledger.State, reason error) {
+func (r *Reconciler) tellBlind(ctx context.Context, head string, book *ledger.Book, s *ledger.State, reason error) {
 	if r.blind || s.World == "" || !errors.Is(reason, errNoWorld) {
 		return
 	}
@@ -67,7 +67,6 @@ func (r *Reconciler) tellBlind(ctx context.Context, head string, tables map[stri
 			gaps[kind] = ledger.Gap{Reason: reason.Error(), Since: time.Now()}
 		}
 	}
-	book := ledger.NewBook(tables)
 	book.Set(ledger.Owner{Kind: "gaps"}, ledger.GapRecords(gaps))
 	if _, err := r.cfg.Store.Publish(ctx, head, book.Edits(), "nothing can be seen"); err != nil {
 		r.blind = false
@@ -78,24 +77,20 @@ func (r *Reconciler) tellBlind(ctx context.Context, head string, tables map[stri
 // reload takes the branch status as it is on the hub. What this process had seen
 // and not published is seen again.
 func (r *Reconciler) reload(ctx context.Context, head string) error {
-	tables, err := r.cfg.Store.Tables(ctx, head, ledger.Tables...)
-	if err != nil {
-		return fmt.Errorf("reading the branch status: %w", err)
-	}
-	state, err := ledger.Decode(tables)
+	state, book, err := r.ledger(ctx, head)
 	if err != nil {
 		return err
 	}
 	id, err := r.checkWorld(ctx, state.World)
 	if err != nil {
-		r.tellBlind(ctx, head, tables, state, err)
+		r.tellBlind(ctx, head, book, state, err)
 		return err // and nothing was taken in: the next pass must ask again
 	}
 	r.blind = false
 	if r.state == nil || state.Applied.Commit != r.state.Applied.Commit {
 		r.desired.snapshot = nil
 	}
-	r.book, r.state, r.status = ledger.NewBook(tables), state, head
+	r.book, r.state, r.status = book, state, head
 	if state.World == "" {
 		state.World, r.newborn = id, true
 		r.book.Set(ledger.Owner{Kind: "world"}, ledger.WorldRecords(id))
@@ -108,6 +103,7 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	}
 	r.world.restage = true
 	r.desk.reset(state)
+	dropSeen(state)
 	for id := range state.Entries {
 		r.desk.mark(id)
 	}
@@ -115,6 +111,29 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 		r.markAll()
 	}
 	return nil
+}
+
+// ledger reads the branch status at a commit, one table after the other: as rows a
+// large fleet's takes many times what is kept of it.
+func (r *Reconciler) ledger(ctx context.Context, head string) (*ledger.State, *ledger.Book, error) {
+	state, book := ledger.NewState(), ledger.NewBook(nil)
+	for _, name := range ledger.Tables {
+		tables, err := r.cfg.Store.Tables(ctx, head, name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the branch status: %w", err)
+		}
+		if err := state.Load(name, tables[name]); err != nil {
+			return nil, nil, err
+		}
+		book.Load(name, tables[name])
+	}
+	return state, book, nil
+}
+
+// dropSeen lets go of what looking tells anew and nobody asks the ledger for: in a
+// large fleet it is as much as the look itself.
+func dropSeen(s *ledger.State) {
+	s.Machines, s.Volumes, s.Deployments, s.Conditions, s.Addresses, s.Certificates = nil, nil, nil, nil, nil, nil
 }
 
 // markAll has everything decided anew, also what is on its way out.

@@ -201,6 +201,7 @@ func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 			continue
 		}
 		w.agents[id] = a
+		delete(r.state.Agents, id) // what others had heard is old now
 		r.book.Set(ledger.Owner{Kind: "agent", ID: id}, ledger.AgentRecords(id, a))
 		r.desk.mark(r.ownerOf(w.machines[id]))
 	}

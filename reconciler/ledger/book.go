@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,9 +9,13 @@ import (
 
 // A Book holds the published rows by owner and stages what should change. An
 // owner's rows are set together: a row that is not set again is deleted.
+//
+// Of a published row it keeps which one it is and a digest, as all it is asked is
+// whether another is the same: whole rows were half of what a large fleet took of a
+// control plane's memory.
 type Book struct {
-	published map[Owner]map[ref]specs.Row
-	staged    map[Owner]map[ref]specs.Row
+	published map[Owner][]line
+	staged    map[Owner][]draft
 }
 
 // An Owner is what a group of rows is about, such as the entry of one deployment.
@@ -20,9 +23,6 @@ type Owner struct {
 	Kind string // world, applied, entry, claim, machine, volume, agent, status, fleet, gaps, means, addresses, certificate, stray
 	ID   string
 }
-
-// ref names a row in a table.
-type ref struct{ table, key string }
 
 // An Edit is one row to write, or to delete.
 type Edit struct {
@@ -33,45 +33,46 @@ type Edit struct {
 
 // NewBook begins with what is published.
 func NewBook(tables map[string][]specs.Row) *Book {
-	b := &Book{published: map[Owner]map[ref]specs.Row{}, staged: map[Owner]map[ref]specs.Row{}}
+	b := &Book{published: map[Owner][]line{}, staged: map[Owner][]draft{}}
 	for table, rows := range tables {
-		for _, row := range rows {
-			o := ownerOf(table, row)
-			if b.published[o] == nil {
-				b.published[o] = map[ref]specs.Row{}
-			}
-			b.published[o][refOf(table, row)] = normal(row)
-		}
+		b.Load(table, rows)
 	}
 	return b
 }
 
+// Load takes in the published rows of one table, before anything is staged.
+func (b *Book) Load(table string, rows []specs.Row) {
+	for _, row := range rows {
+		o, l := ownerOf(table, row), lineOf(table, normal(row))
+		i, _ := slices.BinarySearchFunc(b.published[o], l, line.compare)
+		b.published[o] = slices.Insert(b.published[o], i, l)
+	}
+}
+
 // Set stages the rows of an owner; none: all of them go.
 func (b *Book) Set(o Owner, records []Record) {
-	rows := make(map[ref]specs.Row, len(records))
-	for _, r := range records {
-		rows[refOf(r.Table, r.Row)] = r.Row
-	}
-	if sameRows(rows, b.published[o]) {
+	drafts := draftsOf(records)
+	if slices.EqualFunc(drafts, b.published[o], func(d draft, l line) bool { return d.line == l }) {
 		delete(b.staged, o)
 		return
 	}
-	b.staged[o] = rows
+	b.staged[o] = drafts
 }
 
 // Owners lists the owners of one kind that have rows now.
 func (b *Book) Owners(kind string) []string {
 	var ids []string
-	for o, rows := range b.published {
-		if s, ok := b.staged[o]; ok {
-			rows = s
+	for o, lines := range b.published {
+		n := len(lines)
+		if drafts, ok := b.staged[o]; ok {
+			n = len(drafts)
 		}
-		if o.Kind == kind && len(rows) > 0 {
+		if o.Kind == kind && n > 0 {
 			ids = append(ids, o.ID)
 		}
 	}
-	for o, rows := range b.staged {
-		if _, ok := b.published[o]; !ok && o.Kind == kind && len(rows) > 0 {
+	for o, drafts := range b.staged {
+		if _, ok := b.published[o]; !ok && o.Kind == kind && len(drafts) > 0 {
 			ids = append(ids, o.ID)
 		}
 	}
@@ -82,16 +83,16 @@ func (b *Book) Owners(kind string) []string {
 // Edits lists what is staged, in a fixed order.
 func (b *Book) Edits() []Edit {
 	var es []Edit
-	for o, rows := range b.staged {
+	for o, drafts := range b.staged {
 		old := b.published[o]
-		for r, row := range rows {
-			if !maps.Equal(row, old[r]) {
-				es = append(es, Edit{Table: r.table, Row: row})
+		for _, d := range drafts {
+			if i, there := slices.BinarySearchFunc(old, d.line, line.compare); !there || old[i] != d.line {
+				es = append(es, Edit{Table: d.table, Row: d.row})
 			}
 		}
-		for r, row := range old {
-			if _, ok := rows[r]; !ok {
-				es = append(es, Edit{Table: r.table, Row: keyOf(r.table, row), Delete: true})
+		for _, l := range old {
+			if _, stays := slices.BinarySearchFunc(drafts, draft{line: l}, draft.compare); !stays {
+				es = append(es, Edit{Table: l.table, Row: l.keyRow(), Delete: true})
 			}
 		}
 	}
@@ -103,12 +104,16 @@ func (b *Book) Edits() []Edit {
 
 // Published says that the staged rows are on the hub now.
 func (b *Book) Published() {
-	for o, rows := range b.staged {
-		if len(rows) == 0 {
+	for o, drafts := range b.staged {
+		if len(drafts) == 0 {
 			delete(b.published, o)
-		} else {
-			b.published[o] = rows
+			continue
 		}
+		lines := make([]line, len(drafts))
+		for i, d := range drafts {
+			lines[i] = d.line
+		}
+		b.published[o] = lines
 	}
 	clear(b.staged)
 }
@@ -145,8 +150,6 @@ func ownerOf(table string, row specs.Row) Owner {
 	return Owner{Kind: table} // world, applied, gaps
 }
 
-func refOf(table string, row specs.Row) ref { return ref{table, KeyText(table, row)} }
-
 // KeyText is a row's primary key as one text.
 func KeyText(table string, row specs.Row) string {
 	var k []string
@@ -154,17 +157,8 @@ func KeyText(table string, row specs.Row) string {
 		s, _ := row[c].(string)
 		k = append(k, s)
 	}
-	return strings.Join(k, "\x00")
+	return strings.Join(k, keySeparator)
 }
 
-func keyOf(table string, row specs.Row) specs.Row {
-	k := specs.Row{}
-	for _, c := range keys[table] {
-		k[c] = row[c]
-	}
-	return k
-}
-
-func sameRows(a, b map[ref]specs.Row) bool {
-	return maps.EqualFunc(a, b, func(x, y specs.Row) bool { return maps.Equal(x, y) })
-}
+// keySeparator is in no value of a key.
+const keySeparator = "\x00"

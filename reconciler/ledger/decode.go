@@ -11,24 +11,41 @@ import (
 
 // Decode reads a State from the rows of Tables.
 func Decode(tables map[string][]specs.Row) (*State, error) {
-	s := &State{
+	s := NewState()
+	for _, table := range Tables {
+		if err := s.Load(table, tables[table]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// NewState is a State of nothing.
+func NewState() *State {
+	return &State{
 		Entries: map[string]*plan.Entry{}, Claims: map[string]Claim{}, Machines: map[string]plan.Machine{},
 		Volumes: map[string]plan.Volume{}, Agents: map[string]plan.Agent{}, Deployments: map[string]Deployment{},
 		Gaps: map[string]Gap{}, Certificates: map[string]plan.Certificate{}, Strays: map[string]Stray{},
 	}
-	for _, table := range Tables { // in this order: slots belong to entries
-		for _, row := range tables[table] {
-			r := &reader{table: table, row: row}
-			s.decode(r)
-			if r.err != nil {
-				return nil, r.err
-			}
+}
+
+// Load reads the rows of one table; it is called once for each of Tables, in that
+// order: slots belong to entries.
+func (s *State) Load(table string, rows []specs.Row) error {
+	for _, row := range rows {
+		r := &reader{table: table, row: row}
+		s.decode(r)
+		if r.err != nil {
+			return r.err
 		}
+	}
+	if table != "slots" {
+		return nil
 	}
 	for _, e := range s.Entries {
 		slices.SortFunc(e.Slots, func(a, b plan.Slot) int { return cmp.Compare(b.Generation, a.Generation) })
 	}
-	return s, nil
+	return nil
 }
 
 func (s *State) decode(r *reader) {
