@@ -50,8 +50,13 @@ func (r *Reconciler) stageOne(out plan.Outcome, now time.Time) {
 		delete(r.desk.active, id)
 		r.desk.done[id] = r.rowCommit(id)
 	}
-	since := r.desk.sinceOf(id)
-	keepSince(since, out.Status.Conditions, now)
+	var since map[string]time.Time
+	if len(out.Status.Conditions) == 0 {
+		delete(r.desk.since, id) // most have none: ten thousand empty maps are a megabyte
+	} else {
+		since = r.desk.sinceOf(id)
+		keepSince(since, out.Status.Conditions, now)
+	}
 	r.book.Set(ledger.Owner{Kind: "status", ID: id}, ledger.StatusRecords(out.Status, r.desk.done[id], since))
 	r.stageClaim(id, len(out.Actions) > 0, out.Settled(), now)
 }
