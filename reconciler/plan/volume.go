@@ -27,18 +27,22 @@ func (d *decision) onGivenUp(v Volume) bool {
 func (d *decision) volumes() []Volume {
 	var vs []Volume
 	for _, v := range d.in.Volumes {
-		if v.Deployment == d.entry.Deployment && v.Ordinal == primary {
+		if d.isData(v) {
 			vs = append(vs, v)
 		}
 	}
 	return vs
 }
 
+func (d *decision) isData(v Volume) bool {
+	return v.Deployment == d.entry.Deployment && v.Ordinal == primary
+}
+
 // volume is the deployment's data volume; nil: not listed.
 func (d *decision) volume() *Volume {
-	for _, v := range d.volumes() {
-		if v.ID == d.entry.VolumeID {
-			return &v
+	for i, v := range d.in.Volumes {
+		if v.ID == d.entry.VolumeID && d.isData(v) {
+			return &d.in.Volumes[i]
 		}
 	}
 	return nil
