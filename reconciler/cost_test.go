@@ -25,7 +25,7 @@ const (
 )
 
 // TestConvergenceCost brings a fleet up from one commit through the real adapter
-// against AWS's limits. MAINSTAY_TEST_FLEET sets its size: make bench runs 10,000.
+// against AWS's limits. MAINSTAY_TEST_FLEET sets its size: make bench LARGE=10000.
 func TestConvergenceCost(t *testing.T) {
 	n := 1000
 	if s := os.Getenv("MAINSTAY_TEST_FLEET"); s != "" {
@@ -45,7 +45,7 @@ func TestConvergenceCost(t *testing.T) {
 		took := time.Since(start)
 		calls := c.api.Calls()
 		c.converged()
-		c.report(fmt.Sprintf("%d new deployments", n), n, took, bound, calls)
+		c.report(fmt.Sprintf("%d new deployments from one commit", n), n, took, bound, calls)
 		if each := float64(total(calls)) / float64(n); each >= callsEach {
 			c.Errorf("%.3f calls for each deployment, want below %.1f", each, callsEach)
 		}
@@ -128,12 +128,13 @@ func total(calls map[string]int) (n int) {
 	return n
 }
 
-// report prints a line of the figures and holds the time against the bound.
+// report prints the figures, a row of docs/performance.md before what the requests
+// were, and holds the time against the bound.
 func (c *cloudBench) report(what string, n int, took, bound time.Duration, calls map[string]int) {
 	c.Helper()
 	share := took.Seconds() / bound.Seconds()
-	c.Logf("%s: %.0f s, %.3f times the bound of %.0f s; %d calls, %.3f each %v; %d throttled", what, took.Seconds(), share, bound.Seconds(),
-		total(calls), float64(total(calls))/float64(n), calls, c.api.Throttled())
+	c.Logf("| %s | %.0f s | %.3f | %d | %.3f | %d |", what, took.Seconds(), share, total(calls), float64(total(calls))/float64(n), c.api.Throttled())
+	c.Logf("the bound is %.0f s; requests: %v", bound.Seconds(), calls)
 	if share > timeShare {
 		c.Errorf("%s took %.2f times the bound, want at most %.1f", what, share, timeShare)
 	}
