@@ -8,6 +8,7 @@ BIN     := $(BUILD)/bin
 NEW     := $(BUILD)/dolt/2.2.0/dolt
 OLD     := $(BUILD)/dolt/1.86.4/dolt
 PEBBLE  := $(BUILD)/pebble/pebble
+TOFU    := $(BUILD)/tofu/tofu
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Symbols and debug tables are a third of a Dolt binary and slow linking down.
 LDFLAGS := -s -w
@@ -49,6 +50,12 @@ $(PEBBLE): tools/pebble/go.mod tools/pebble/go.sum
 	@mkdir -p $(@D)
 	@cd tools/pebble && $(GO) build -ldflags "$(LDFLAGS)" -o $(@D)/ github.com/letsencrypt/pebble/v2/cmd/pebble github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv
 
+# A build that nobody released calls itself -dev; this is the release's source.
+$(TOFU): tools/tofu/go.mod tools/tofu/go.sum
+	@echo "building OpenTofu 1.12.6, which make bench compares with (the first time takes some minutes)"
+	@mkdir -p $(@D)
+	@cd tools/tofu && $(GO) build -ldflags "$(LDFLAGS) -X github.com/opentofu/opentofu/version.dev=no" -o $@ github.com/opentofu/opentofu/cmd/tofu
+
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
 
@@ -81,11 +88,21 @@ check: ## gofmt, go vet, staticcheck, generated code, import rules, known vulner
 deploy-check: ## check deploy/ with packer, cfn-lint, parliament, promtool and others (installs them into build/)
 	@GO="$(GO)" sh tools/deploy.sh
 
-bench: build ## measure against bare servers (and OpenTofu, when tofu is on the PATH), and 500 open pull requests; prints Markdown
-	@MAINSTAY_TEST_PULLS=500 $(GO) test -tags $(TAGS) -count=1 -run TestManyPullRequests -v ./webhooks | sed -n 's/^ *many_test.go:[0-9]*: //p'
-	@$(GO) test -tags $(TAGS) -run '^$$' -bench BenchmarkRecheck -benchtime 100x ./cmd/mainstay | grep '^Benchmark'
+# What stands for EC2 and GitHub is in memory, so these tests' times are virtual; a
+# LARGE=10000 fleet takes five minutes of real time.
+LARGE ?=
+# The tests print rows of tables; what they say on failing is let through too.
+ROWS := sed -n -e 's/^ *[a-z]*_test.go:[0-9]*: |/|/p' -e '/FAIL/p'
+bench: build $(TOFU) ## measure against bare servers, OpenTofu and the limits of AWS and GitHub, LARGE=10000 also a large fleet; prints Markdown
 	@$(GO) build -tags $(TAGS) -ldflags "$(LDFLAGS)" -o $(BIN)/mainstay-bench ./cmd/mainstay-bench
-	@$(BIN)/mainstay-bench -build $(BUILD)
+	@$(BIN)/mainstay-bench -build $(BUILD) -json $(BUILD)/bench.json -svg $(BUILD)/bench.svg
+	@printf '| | time | times the bound | requests | for each | throttled |\n|---|---|---|---|---|---|\n'
+	@for n in 1000 $(LARGE); do \
+		MAINSTAY_TEST_FLEET=$$n $(GO) test -tags $(TAGS) -count=1 -timeout 30m -run '^TestConvergenceCost$$' -v ./reconciler | $(ROWS); done
+	@$(GO) test -tags $(TAGS) -count=1 -run '^TestRollingCost$$' -v ./reconciler | $(ROWS)
+	@echo
+	@MAINSTAY_TEST_PULLS=500 $(GO) test -tags $(TAGS) -count=1 -run TestManyPullRequests -v ./webhooks | sed -n -e 's/^ *many_test.go:[0-9]*: //p' -e '/FAIL/p'
+	@$(GO) test -tags $(TAGS) -run '^$$' -bench BenchmarkRecheck -benchtime 100x ./cmd/mainstay | grep '^Benchmark'
 
 generate: ## write the generated code again
 	@GO="$(GO)" sh tools/generate.sh

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,20 +32,25 @@ func (s *suite) idling(ctx context.Context, r *running) error {
 		return ctx.Err()
 	case <-time.After(s.idle):
 	}
-	took := time.Since(start)
+	took, planeAfter, hubAfter := time.Since(start), cpu(r.cmd.Process.Pid), cpu(hub)
 	after, err := r.statusCommits(ctx)
 	if err != nil {
 		return err
 	}
-	deployments := 0
-	if err := r.hub.QueryRowContext(ctx, "SELECT count(*) FROM deployments").Scan(&deployments); err != nil {
+	at := atRest{Took: took, Plane: planeAfter - plane, Hub: hubAfter - hubBefore, Resident: resident(r.cmd.Process.Pid), Commits: after - commits}
+	if err := r.hub.QueryRowContext(ctx, "SELECT count(*) FROM deployments").Scan(&at.Deployments); err != nil {
 		return err
 	}
-	fmt.Printf("| %d deployments at rest for %s | |\n|---|---|\n", deployments, took.Round(time.Second))
-	fmt.Printf("| control plane | %.2f %% of one core, %d MB resident |\n", percent(cpu(r.cmd.Process.Pid)-plane, took), resident(r.cmd.Process.Pid))
-	fmt.Printf("| hub (`dolt sql-server`) | %.2f %% of one core |\n", percent(cpu(hub)-hubBefore, took))
-	fmt.Printf("| commits on `status` | %d |\n\n", after-commits)
+	s.results.Rest = &at
+	at.write(os.Stdout)
 	return nil
+}
+
+func (a atRest) write(w io.Writer) {
+	fmt.Fprintf(w, "| %d deployments at rest for %s | |\n|---|---|\n", a.Deployments, a.Took.Round(time.Second))
+	fmt.Fprintf(w, "| control plane | %.2f %% of one core, %.0f MB resident |\n", percent(a.Plane, a.Took), megabytes(a.Resident))
+	fmt.Fprintf(w, "| hub (`dolt sql-server`) | %.2f %% of one core |\n", percent(a.Hub, a.Took))
+	fmt.Fprintf(w, "| commits on `status` | %d |\n\n", a.Commits)
 }
 
 // rest waits until nothing is under way and everything is recorded.
@@ -93,14 +99,14 @@ func cpu(pid int) time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// resident is a process's memory, MB.
-func resident(pid int) int {
+// resident is a process's memory, bytes.
+func resident(pid int) uint64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		return 0
 	}
-	pages, _ := strconv.Atoi(strings.Fields(string(data))[1])
-	return pages * os.Getpagesize() / 1e6
+	pages, _ := strconv.ParseUint(strings.Fields(string(data))[1], 10, 64)
+	return pages * uint64(os.Getpagesize())
 }
 
 func percent(used, of time.Duration) float64 { return 100 * used.Seconds() / of.Seconds() }

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,21 +18,24 @@ import (
 
 // A planned is what planning took at one size.
 type planned struct {
-	size    int
-	load    time.Duration // rows to values
-	decide  time.Duration // values to a plan
-	one     time.Duration // from a one-row commit to its plan
-	heap    uint64        // bytes, of values and what is observed
-	tofu    time.Duration // OpenTofu's no-op plan of as many resources
-	tofuOne time.Duration // its plan of one change
+	Size    int    `json:"size"`
+	Load    times  `json:"load"`               // rows to values
+	Decide  times  `json:"decide"`             // values to a plan
+	One     times  `json:"one"`                // from a one-row commit to its plan
+	Heap    uint64 `json:"heap"`               // bytes, of values and what is observed
+	Tofu    times  `json:"tofu,omitempty"`     // OpenTofu's no-op plan of as many resources
+	TofuOne times  `json:"tofu_one,omitempty"` // its plan of one change
 }
 
-// planning measures sizes of a thousand to a hundred thousand.
+// whole is a full load and plan.
+func (p planned) whole() time.Duration { return p.Load.median() + p.Decide.median() }
+
+// turns is how often a full load and plan is measured: some seconds at the largest size.
+const turns = 7
+
+// planning measures sizes of a hundred to a hundred thousand.
 func (s *suite) planning(ctx context.Context) error {
-	fmt.Println("| deployments | full load | full plan | load + plan | one-row commit to plan | heap | `tofu plan`, no change | `tofu plan`, one change |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
-	var all []planned
-	for _, n := range []int{1_000, 10_000, 100_000} {
+	for _, n := range []int{100, 1_000, 10_000, 100_000} {
 		p, err := s.planAt(ctx, n)
 		if err != nil {
 			return err
@@ -40,24 +43,34 @@ func (s *suite) planning(ctx context.Context) error {
 		if err := s.tofu(ctx, &p); err != nil {
 			return err
 		}
-		fmt.Printf("| %d | %v | %v | %v | %v | %.1f MB | %s | %s |\n", n, ms(p.load), ms(p.decide), ms(p.load+p.decide), ms(p.one),
-			float64(p.heap)/1e6, orDash(p.tofu), orDash(p.tofuOne))
-		all = append(all, p)
+		s.results.Planning = append(s.results.Planning, p)
 	}
-	small, big := all[0], all[len(all)-1]
-	fmt.Printf("\nOne row at %d costs %.2f times one row at %d.\n", big.size, ratio(big.one, small.one), small.size)
-	for _, p := range all {
-		if p.tofu > 0 {
-			fmt.Printf("At %d: a full load and plan is %.0f times faster than `tofu plan`, a one-row plan %.0f times.\n",
-				p.size, ratio(p.tofu, p.load+p.decide), ratio(p.tofuOne, p.one))
-		}
-	}
-	fmt.Println()
+	s.results.writePlanning(os.Stdout)
 	return nil
 }
 
+func (r *results) writePlanning(w io.Writer) {
+	fmt.Fprintln(w, "| deployments | full load | full plan | load + plan | one-row commit to plan | heap | `tofu plan`, no change | `tofu plan`, one change |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|")
+	for _, p := range r.Planning {
+		fmt.Fprintf(w, "| %d | %v | %v | %v | %v | %.1f MB | %s | %s |\n", p.Size, ms(p.Load.median()), ms(p.Decide.median()), ms(p.whole()), ms(p.One.median()),
+			megabytes(p.Heap), p.Tofu.orDash(), p.TofuOne.orDash())
+	}
+	fmt.Fprintln(w)
+	if small, big := r.at(1_000), r.at(100_000); small != nil && big != nil {
+		fmt.Fprintf(w, "One row at %d costs %.2f times one row at %d.\n", big.Size, ratio(big.One.median(), small.One.median()), small.Size)
+	}
+	for _, p := range r.Planning {
+		if len(p.Tofu) > 0 {
+			fmt.Fprintf(w, "At %d: a full load and plan is %.0f times faster than `tofu plan`, a one-row plan %.0f times.\n",
+				p.Size, ratio(p.Tofu.median(), p.whole()), ratio(p.TofuOne.median(), p.One.median()))
+		}
+	}
+	fmt.Fprintln(w)
+}
+
 func (s *suite) planAt(ctx context.Context, n int) (planned, error) {
-	p := planned{size: n}
+	p := planned{Size: n}
 	dir := filepath.Join(s.dir, fmt.Sprint("plan-", n))
 	r, err := repo.Open(ctx, repo.Options{Dir: filepath.Join(dir, "clone"), Hub: "file://" + filepath.Join(dir, "hub"),
 		Author: repo.Author{Name: "bench", Email: "bench@localhost"}})
@@ -73,22 +86,34 @@ func (s *suite) planAt(ctx context.Context, n int) (planned, error) {
 		return p, err
 	}
 	before := heap()
-	start := time.Now()
-	snapshot, err := r.Snapshot(ctx, heads.Main)
+	snapshot, err := p.load(ctx, r, heads.Main)
 	if err != nil {
 		return p, err
 	}
-	p.load = time.Since(start)
 	world := healthy(snapshot)
-	start = time.Now()
-	if actions := decideAll(snapshot, world); actions != 0 {
-		return p, fmt.Errorf("a fleet as wanted has %d actions", actions)
+	for range turns {
+		start := time.Now()
+		if actions := decideAll(snapshot, world); actions != 0 {
+			return p, fmt.Errorf("a fleet as wanted has %d actions", actions)
+		}
+		p.Decide = append(p.Decide, time.Since(start))
 	}
-	p.decide = time.Since(start)
-	p.heap = heap() - before
-	p.one, err = oneRow(ctx, r, snapshot, world)
+	p.Heap = heap() - before
+	p.One, err = oneRow(ctx, r, snapshot, world)
 	runtime.KeepAlive(world)
 	return p, err
+}
+
+// load reads all rows again and again, and returns what the last time gave.
+func (p *planned) load(ctx context.Context, r *repo.Repo, commit string) (snapshot *specs.Snapshot, err error) {
+	for range turns {
+		start := time.Now()
+		if snapshot, err = r.Snapshot(ctx, commit); err != nil {
+			return nil, err
+		}
+		p.Load = append(p.Load, time.Since(start))
+	}
+	return snapshot, nil
 }
 
 // rows inserts n deployments, some hundreds a statement.
@@ -139,99 +164,51 @@ func decideAll(s *specs.Snapshot, world map[string]*plan.Input) (actions int) {
 	return actions
 }
 
-// oneRow is the median time from a pushed commit that changed one row to its
+// oneRow measures the time from a pushed commit that changed one row to its
 // plan, the way the loop goes: fetch, steps, changes, check, apply, decide.
-func oneRow(ctx context.Context, r *repo.Repo, s *specs.Snapshot, world map[string]*plan.Input) (time.Duration, error) {
+func oneRow(ctx context.Context, r *repo.Repo, s *specs.Snapshot, world map[string]*plan.Input) (times, error) {
 	heads, err := r.Fetch(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	var took []time.Duration
+	var took times
 	for i := range 15 {
-		statement := fmt.Sprintf("UPDATE deployments SET volume_gb = %d WHERE name = 'db-000500'", 20+i)
+		statement := fmt.Sprintf("UPDATE deployments SET volume_gb = %d WHERE name = 'db-000050'", 20+i)
 		if _, err := r.Change(ctx, repo.MainBranch, statement, "grow"); err != nil {
-			return 0, err
+			return nil, err
 		}
 		start := time.Now()
 		next, err := r.Fetch(ctx)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if _, _, err := r.Steps(ctx, heads.Main, next.Main); err != nil {
-			return 0, err
+			return nil, err
 		}
 		changes, err := r.Changes(ctx, heads.Main, next.Main)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if found := append(ci.Check(s, changes), s.Apply(changes)...); len(specs.Errors(found)) > 0 {
-			return 0, fmt.Errorf("refused: %v", found)
+			return nil, fmt.Errorf("refused: %v", found)
 		}
 		in := *world[changes[0].Key]
 		in.Row = s.Deployments[changes[0].Key]
 		outs := plan.Fleet(plan.FleetInput{Limits: s.Limits, Outcomes: []plan.Outcome{plan.Deployment(in)}})
 		took = append(took, time.Since(start))
 		if len(outs[0].Actions) != 1 {
-			return 0, fmt.Errorf("one grown volume gave %d actions", len(outs[0].Actions))
+			return nil, fmt.Errorf("one grown volume gave %d actions", len(outs[0].Actions))
 		}
 		heads = next
 	}
-	return median(took), nil
+	return took, nil
 }
 
-// heap is what is in use after a collection.
+// heap is what is in use after collections: what has a finalizer goes with the second.
 func heap() uint64 {
+	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-// maxTofu is the largest size OpenTofu is asked for: it needs a minute and a half
-// for ten thousand resources, and more than linearly longer beyond.
-const maxTofu = 10_000
-
-// tofu measures OpenTofu on as many built-in resources, when it is there.
-func (s *suite) tofu(ctx context.Context, p *planned) error {
-	program, err := exec.LookPath("tofu")
-	if err != nil || p.size > maxTofu {
-		return nil
-	}
-	dir := filepath.Join(s.dir, fmt.Sprint("tofu-", p.size))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	write := func(first int) error {
-		config := fmt.Sprintf(`resource "terraform_data" "db" {
-  count = %d
-  input = count.index == 500 ? %d : 10
-}
-`, p.size, first)
-		return os.WriteFile(filepath.Join(dir, "main.tf"), []byte(config), 0o644)
-	}
-	tofu := func(args ...string) (time.Duration, error) {
-		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Dir = dir
-		start := time.Now()
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return 0, fmt.Errorf("tofu %s: %w\n%s", strings.Join(args, " "), err, out)
-		}
-		return time.Since(start), nil
-	}
-	if err := write(10); err != nil {
-		return err
-	}
-	for _, args := range [][]string{{"init", "-input=false"}, {"apply", "-auto-approve", "-input=false"}} {
-		if _, err := tofu(args...); err != nil {
-			return err
-		}
-	}
-	if p.tofu, err = tofu("plan", "-input=false"); err != nil {
-		return err
-	}
-	if err := write(20); err != nil {
-		return err
-	}
-	p.tofuOne, err = tofu("plan", "-input=false")
-	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,54 +18,85 @@ import (
 type past struct {
 	deployments, commits int
 	dir                  string
-	first, took          map[string][]time.Duration // by command
 }
+
+// A looked is what one command took at both sizes; first, the first time in a clone.
+type looked struct {
+	Command    string        `json:"command"`
+	Small      times         `json:"small"`
+	Large      times         `json:"large"`
+	SmallFirst time.Duration `json:"small_first"`
+	LargeFirst time.Duration `json:"large_first"`
+}
+
+// The sizes that are compared.
+const (
+	smallFleet, smallHistory = 100, 10
+	largeFleet, largeHistory = 10_000, 1_000
+)
 
 func (p *past) hub() string { return "file://" + filepath.Join(p.dir, "hub") }
 
 // looks are the commands that must not cost what the fleet is large or its history
-// long. The deployment that is asked for was changed by the newest commits.
+// long; of status a whole fleet's is among them, which shows every deployment. The one
+// that is asked for was changed by the newest commits.
 func looks() [][]string {
 	return [][]string{
 		{"pr", "check", "1"}, {"log", "-n", "20"}, {"blame", "db-000050"}, {"diff", "main~1", "main"},
+		{"status", "db-000050"}, {"status"}, {"status", "-o", "json"},
 	}
 }
 
 // review measures the program itself, as a person runs it, on a small fleet with a
 // short history and on a large one with a long history, in turns.
 func (s *suite) review(ctx context.Context) error {
-	small, err := s.past(ctx, 100, 10)
+	small, err := s.past(ctx, smallFleet, smallHistory)
 	if err != nil {
 		return err
 	}
-	large, err := s.past(ctx, 10_000, 1_000)
+	large, err := s.past(ctx, largeFleet, largeHistory)
 	if err != nil {
 		return err
 	}
-	for i := range s.pairs + 1 {
-		for _, look := range looks() {
-			for _, p := range []*past{small, large} {
-				took, err := s.run(ctx, p, look...)
-				if err != nil {
-					return err
-				}
-				into := p.took
-				if i == 0 {
-					into = p.first
-				}
-				into[look[0]] = append(into[look[0]], took)
+	for _, words := range looks() {
+		l := looked{Command: joined(words)}
+		for i := range s.pairs + 1 {
+			if err := s.look(ctx, &l, words, small, large, i == 0); err != nil {
+				return err
 			}
 		}
+		s.results.Looks = append(s.results.Looks, l)
 	}
-	fmt.Printf("| the program, %d times in turns | %d deployments, %d commits | %d deployments, %d commits | times | the first time in a clone |\n|---|---|---|---|---|\n",
-		s.pairs, small.deployments, small.commits, large.deployments, large.commits)
-	for _, look := range looks() {
-		a, b := small.took[look[0]], large.took[look[0]]
-		fmt.Printf("| `mainstay %s` | %s | %s | %.2f | %s, %s |\n", joined(look), spread(a), spread(b), ratio(median(b), median(a)),
-			ms(small.first[look[0]][0]), ms(large.first[look[0]][0]))
-	}
-	fmt.Println()
+	s.results.writeLooks(os.Stdout)
 	return nil
+}
+
+// look takes one turn: the small fleet, then the large one.
+func (s *suite) look(ctx context.Context, l *looked, words []string, small, large *past, first bool) error {
+	a, err := s.run(ctx, small, words...)
+	if err != nil {
+		return err
+	}
+	b, err := s.run(ctx, large, words...)
+	if err != nil {
+		return err
+	}
+	if first {
+		l.SmallFirst, l.LargeFirst = a, b
+		return nil
+	}
+	l.Small, l.Large = append(l.Small, a), append(l.Large, b)
+	return nil
+}
+
+func (r *results) writeLooks(w io.Writer) {
+	fmt.Fprintf(w, "| the program, %d times in turns | %d deployments, %d commits | %d deployments, %d commits | times | the first time in a clone |\n|---|---|---|---|---|\n",
+		len(r.Looks[0].Small), smallFleet, smallHistory, largeFleet, largeHistory)
+	for _, l := range r.Looks {
+		fmt.Fprintf(w, "| `mainstay %s` | %s | %s | %.2f | %s, %s |\n", l.Command, l.Small.spread(), l.Large.spread(),
+			ratio(l.Large.median(), l.Small.median()), ms(l.SmallFirst), ms(l.LargeFirst))
+	}
+	fmt.Fprintln(w)
 }
 
 func joined(words []string) string {
@@ -77,8 +109,7 @@ func joined(words []string) string {
 
 // past makes a fleet that has converged, with a history and a proposal of one row.
 func (s *suite) past(ctx context.Context, deployments, commits int) (*past, error) {
-	p := &past{deployments: deployments, commits: commits, dir: filepath.Join(s.dir, fmt.Sprint("past-", deployments)),
-		first: map[string][]time.Duration{}, took: map[string][]time.Duration{}}
+	p := &past{deployments: deployments, commits: commits, dir: filepath.Join(s.dir, fmt.Sprint("past-", deployments))}
 	r, err := repo.Open(ctx, repo.Options{Dir: filepath.Join(p.dir, "clone"), Hub: p.hub(), Author: repo.Author{Name: "bench", Email: "bench@localhost"}})
 	if err != nil {
 		return nil, err
@@ -120,18 +151,19 @@ func recordHealthy(ctx context.Context, r *repo.Repo) error {
 	if err != nil {
 		return err
 	}
-	var edits []repo.Edit
-	add := func(records []ledger.Record) {
-		for _, rec := range records {
-			edits = append(edits, repo.Edit{Table: rec.Table, Row: rec.Row})
-		}
-	}
+	book := ledger.NewBook(nil) // which orders edits as a control plane does: in another order they cost ten times the space
 	for id, in := range healthy(snapshot) {
-		add(ledger.EntryRecords(in.Entry))
-		add(ledger.MachineRecords(in.Machines[0]))
-		add(ledger.VolumeRecords(in.Volumes[0]))
-		add(ledger.AgentRecords(in.Machines[0].ID, in.Agents[in.Machines[0].ID]))
-		add(ledger.StatusRecords(plan.Status{ID: id, Name: in.Row.Name, Phase: plan.PhaseServing, Ready: true}, heads.Main, nil))
+		m, v := in.Machines[0], in.Volumes[0]
+		book.Set(ledger.Owner{Kind: "entry", ID: id}, ledger.EntryRecords(in.Entry))
+		book.Set(ledger.Owner{Kind: "machine", ID: m.ID}, ledger.MachineRecords(m))
+		book.Set(ledger.Owner{Kind: "volume", ID: v.ID}, ledger.VolumeRecords(v))
+		book.Set(ledger.Owner{Kind: "agent", ID: m.ID}, ledger.AgentRecords(m.ID, in.Agents[m.ID]))
+		status := plan.Status{ID: id, Name: in.Row.Name, Phase: plan.PhaseServing, Ready: true}
+		book.Set(ledger.Owner{Kind: "status", ID: id}, ledger.StatusRecords(status, heads.Main, nil))
+	}
+	var edits []repo.Edit
+	for _, e := range book.Edits() {
+		edits = append(edits, repo.Edit(e))
 	}
 	_, err = r.Publish(ctx, heads.Status, edits, "a fleet as wanted")
 	return err
@@ -139,7 +171,7 @@ func recordHealthy(ctx context.Context, r *repo.Repo) error {
 
 // run runs the program once and returns how long that took, its start included.
 func (s *suite) run(ctx context.Context, p *past, args ...string) (time.Duration, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.build, "bin", "mainstay"), append(args, "--hub", p.hub(), "--dir", filepath.Join(p.dir, "none"))...)
+	cmd := exec.CommandContext(ctx, s.mainstay(), append(args, "--hub", p.hub(), "--dir", filepath.Join(p.dir, "none"))...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "XDG_CACHE_HOME=" + filepath.Join(p.dir, "cache"),
 		"MAINSTAY_AUTHOR=bench <bench@localhost>", "GIT_CONFIG_GLOBAL=/dev/null"}
 	start := time.Now()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,7 +35,7 @@ type running struct {
 // up starts a fleet without its example.
 func (s *suite) up(ctx context.Context) (*running, error) {
 	r := &running{dir: filepath.Join(s.dir, "fleet"), ports: map[string]int{}, read: map[string]bool{}}
-	r.cmd = exec.CommandContext(ctx, filepath.Join(s.build, "bin", "mainstay"), "up", "--dir", r.dir, "--versions-dir", filepath.Join(s.build, "dolt"))
+	r.cmd = exec.CommandContext(ctx, s.mainstay(), "up", "--dir", r.dir, "--versions-dir", filepath.Join(s.build, "dolt"))
 	r.cmd.Cancel = func() error { return r.cmd.Process.Signal(syscall.SIGTERM) }
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
@@ -203,14 +204,14 @@ const breath = 500 * time.Millisecond
 
 // one measures a single row against a bare server, in turns.
 func (s *suite) one(ctx context.Context, r *running) error {
-	var effect, serve, bare []time.Duration
+	var t single
 	for i := range s.pairs {
 		b, stop, err := s.bareServer(ctx, 12000+i)
 		if err != nil {
 			return err
 		}
 		stop()
-		bare = append(bare, b)
+		t.Bare = append(t.Bare, b)
 		if err := r.rest(ctx); err != nil {
 			return err
 		}
@@ -227,26 +228,30 @@ func (s *suite) one(ctx context.Context, r *running) error {
 		if err := r.firstEffect(ctx, before); err != nil {
 			return err
 		}
-		effect = append(effect, time.Since(start))
+		t.Effect = append(t.Effect, time.Since(start))
 		if err := r.serves(ctx, id); err != nil {
 			return err
 		}
-		serve = append(serve, time.Since(start))
+		t.Serve = append(t.Serve, time.Since(start))
 	}
-	fmt.Printf("| one deployment, %d times in turns | median (range) | times a bare server |\n|---|---|---|\n", s.pairs)
-	b := median(bare)
-	fmt.Printf("| bare `dolt sql-server`, started by hand, to `SELECT 1` | %s | 1 |\n", spread(bare))
-	fmt.Printf("| commit on the hub to first effect | %s | %.2f |\n", spread(effect), ratio(median(effect), b))
-	fmt.Printf("| commit on the hub to `SELECT 1` over TLS | %s | %.2f |\n\n", spread(serve), ratio(median(serve), b))
+	s.results.One = &t
+	t.write(os.Stdout)
 	return nil
+}
+
+func (t single) write(w io.Writer) {
+	fmt.Fprintf(w, "| one deployment, %d times in turns | median (range) | times a bare server |\n|---|---|---|\n", len(t.Bare))
+	b := t.Bare.median()
+	fmt.Fprintf(w, "| bare `dolt sql-server`, started by hand, to `SELECT 1` | %s | 1 |\n", t.Bare.spread())
+	fmt.Fprintf(w, "| commit on the hub to first effect | %s | %.2f |\n", t.Effect.spread(), ratio(t.Effect.median(), b))
+	fmt.Fprintf(w, "| commit on the hub to `SELECT 1` over TLS | %s | %.2f |\n\n", t.Serve.spread(), ratio(t.Serve.median(), b))
 }
 
 // many measures one commit of many rows against loops that start bare servers two
 // at a time, in turns: a shell's, and this program's own, which has no client to
 // start and is the quickest there can be.
 func (s *suite) many(ctx context.Context, r *running) error {
-	var loops, shells, commits []time.Duration
-	var toShell, toLoop []float64
+	t := crowd{Deployments: s.fleet}
 	for i := range s.rounds {
 		loop, err := s.bareLoop(ctx)
 		if err != nil {
@@ -265,14 +270,18 @@ func (s *suite) many(ctx context.Context, r *running) error {
 		if err != nil {
 			return err
 		}
-		loops, shells, commits = append(loops, loop), append(shells, shell), append(commits, took)
-		toShell, toLoop = append(toShell, ratio(took, shell)), append(toLoop, ratio(took, loop))
+		t.Loop, t.Shell, t.Commit = append(t.Loop, loop), append(t.Shell, shell), append(t.Commit, took)
 	}
-	fmt.Printf("| %d deployments, %d times in turns | median (range) | one commit takes, times this |\n|---|---|---|\n", s.fleet, s.rounds)
-	fmt.Printf("| a shell loop: start, wait for the port, two at a time | %s | %s |\n", spread(shells), ratios(toShell))
-	fmt.Printf("| the same loop inside this program, with `SELECT 1` | %s | %s |\n", spread(loops), ratios(toLoop))
-	fmt.Printf("| one commit until all answer `SELECT 1` over TLS | %s | 1 |\n\n", spread(commits))
+	s.results.Many = &t
+	t.write(os.Stdout)
 	return nil
+}
+
+func (t crowd) write(w io.Writer) {
+	fmt.Fprintf(w, "| %d deployments, %d times in turns | median (range) | one commit takes, times this |\n|---|---|---|\n", t.Deployments, len(t.Commit))
+	fmt.Fprintf(w, "| a shell loop: start, wait for the port, two at a time | %s | %s |\n", t.Shell.spread(), t.Commit.ratios(t.Shell))
+	fmt.Fprintf(w, "| the same loop inside this program, with `SELECT 1` | %s | %s |\n", t.Loop.spread(), t.Commit.ratios(t.Loop))
+	fmt.Fprintf(w, "| one commit until all answer `SELECT 1` over TLS | %s | 1 |\n\n", t.Commit.spread())
 }
 
 // commitMany adds a fleet in one commit and returns how long it took until the
