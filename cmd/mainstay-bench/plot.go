@@ -13,7 +13,7 @@ const (
 	plotWidth, plotHeight  = 720, 420
 	plotLeft, plotRight    = 64, 176
 	plotTop, plotBottom    = 44, 48
-	plotSlowest, plotQuick = 1000 * time.Second, time.Millisecond
+	plotSlowest, plotQuick = 1000 * time.Second, 100 * time.Microsecond
 )
 
 // A curve is one line of the plot: a time for each size at which it was measured.
@@ -30,11 +30,12 @@ var curves = []curve{
 	{"ours dashed", "one-row commit to plan", func(p planned) time.Duration { return p.One.orZero() }},
 }
 
-// plotStyle follows the reader's choice of light or dark.
-const plotStyle = `text{font:12px sans-serif;fill:#424a53}.title{font-weight:bold;font-size:14px}.grid{stroke:#d0d7de}
+// plotStyle follows the reader's choice of light or dark, on a ground of its own: a
+// page may have chosen otherwise.
+const plotStyle = `.ground{fill:#ffffff}text{font:12px sans-serif;fill:#424a53}.title{font-weight:bold;font-size:14px}.grid{stroke:#d0d7de}
 polyline{fill:none;stroke-width:2.5}.dashed{stroke-dasharray:6 4}.tofu{stroke:#bc4c00}.ours{stroke:#0969da}
 circle.tofu{fill:#bc4c00}circle.ours{fill:#0969da}
-@media(prefers-color-scheme:dark){text{fill:#c9d1d9}.grid{stroke:#3d444d}.tofu{stroke:#f0883e}.ours{stroke:#58a6ff}
+@media(prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#c9d1d9}.grid{stroke:#3d444d}.tofu{stroke:#f0883e}.ours{stroke:#58a6ff}
 circle.tofu{fill:#f0883e}circle.ours{fill:#58a6ff}}`
 
 // plot draws the times of planning against the number of deployments, both as
@@ -43,6 +44,7 @@ func (r *results) plot() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\">\n", plotWidth, plotHeight)
 	fmt.Fprintf(&b, "<title>Time to plan against the number of deployments</title>\n<style>%s</style>\n", plotStyle)
+	fmt.Fprintf(&b, "<rect class=\"ground\" width=\"%d\" height=\"%d\" rx=\"6\"/>\n", plotWidth, plotHeight)
 	fmt.Fprintf(&b, "<text class=\"title\" x=\"%d\" y=\"22\">Time to plan, by number of deployments</text>\n", plotLeft)
 	drawGrid(&b)
 	var ends []float64
@@ -57,7 +59,7 @@ func drawGrid(b *bytes.Buffer) {
 	for t := plotQuick; t <= plotSlowest; t *= 10 {
 		y := plotY(t)
 		fmt.Fprintf(b, "<line class=\"grid\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", plotLeft, y, plotWidth-plotRight, y)
-		fmt.Fprintf(b, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", plotLeft-8, y+4, t)
+		fmt.Fprintf(b, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", plotLeft-8, y+4, axisText(t))
 	}
 	for n := smallestPlot; n <= largestPlot; n *= 10 {
 		x := plotX(n)
@@ -65,6 +67,14 @@ func drawGrid(b *bytes.Buffer) {
 		fmt.Fprintf(b, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x, plotHeight-plotBottom+20, thousands(n))
 	}
 	fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">deployments, or resources of OpenTofu</text>\n", (plotLeft+plotWidth-plotRight)/2, plotHeight-8)
+}
+
+// axisText writes a power of ten of time.
+func axisText(t time.Duration) string {
+	if t < time.Second {
+		return fmt.Sprintf("%g ms", float64(t)/float64(time.Millisecond))
+	}
+	return thousands(int(t/time.Second)) + " s"
 }
 
 // labelGap is the least distance of two labels, which stand where curves end.

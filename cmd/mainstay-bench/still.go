@@ -30,7 +30,7 @@ const stillLooks = 3
 const giveBack = 20 * time.Second
 
 // stillPatience bounds the wait for rest: the first control plane of a large fleet
-// records fifty thousand rows, which takes seconds, and minutes on a busy machine.
+// records some ten thousand rows, which takes seconds, and minutes on a busy machine.
 const stillPatience = 5 * time.Minute
 
 // still runs the real loop on the real repository in a world where nothing happens,
