@@ -113,8 +113,11 @@ func (r *running) machines() int {
 
 // serves waits until a deployment answers SELECT 1 with its own password.
 func (r *running) serves(ctx context.Context, id string) error {
-	password, err := secrets.Password(ctx, r.secrets, id)
-	if err != nil {
+	var password string
+	if err := until(ctx, "it has a password", func() (err error) {
+		password, err = secrets.Password(ctx, r.secrets, id)
+		return err
+	}); err != nil {
 		return err
 	}
 	var port int
