@@ -105,13 +105,12 @@ func (s *simulation) settle() { synctest.Wait() }
 
 // put adds a deployment, takes its deletion back or changes it.
 func (s *simulation) put(n int, change func(*specs.Deployment)) {
-	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
+	id := rowID(n)
 	s.mu.Lock()
 	delete(s.until, id)
 	s.mu.Unlock()
 	s.change(fmt.Sprint("change ", n), func(d *specs.Snapshot) {
-		row := &specs.Deployment{ID: id, Name: fmt.Sprint("db-", n), Zone: "eu-west-1" + string("ab"[n%2]), InstanceType: "t3.small", VolumeType: "gp3", VolumeGB: 10,
-			DoltVersion: "2.2.0", Certificate: []string{"fleet", "fleet", "acme"}[n%3], Running: true, RetentionDays: 1}
+		row := newRow(n)
 		if old := d.Deployments[id]; old != nil {
 			row = old.Clone()
 		} else if old := s.last[id]; old != nil {
@@ -120,16 +119,22 @@ func (s *simulation) put(n int, change func(*specs.Deployment)) {
 		if change != nil {
 			change(row)
 		}
-		if !row.Running {
-			s.witness.wish(id)
-		}
+		s.witness.want(id, row.Running)
 		d.PutDeployment(row)
 	})
 }
 
+// newRow is the n-th deployment as it is added.
+func newRow(n int) *specs.Deployment {
+	return &specs.Deployment{ID: rowID(n), Name: fmt.Sprint("db-", n), Zone: "eu-west-1" + string("ab"[n%2]), InstanceType: "t3.small", VolumeType: "gp3", VolumeGB: 10,
+		DoltVersion: "2.2.0", Certificate: []string{"fleet", "fleet", "acme"}[n%3], Running: true, RetentionDays: 1}
+}
+
+func rowID(n int) string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n) }
+
 func (s *simulation) remove(n int) {
-	id := fmt.Sprintf("00000000-0000-0000-0000-%012d", n)
-	s.witness.wish(id)
+	id := rowID(n)
+	s.witness.want(id, false)
 	s.change(fmt.Sprint("delete ", n), func(d *specs.Snapshot) {
 		if old := d.Deployments[id]; old != nil {
 			s.mu.Lock()
@@ -240,25 +245,28 @@ const believed = 3 * time.Minute
 // distrust watches for a status that goes on to say that the fleet has converged while
 // it has not.
 func (s *simulation) distrust() {
-	wrong := ""
-	var since time.Time
-	for {
+	const looks = 6
+	for wrongly := 0; ; {
 		select {
 		case <-s.Context().Done():
 			return
-		case <-time.After(believed / 6):
+		case <-time.After(believed / looks):
 		}
-		if is := s.wrong(); is != wrong || !s.attended() {
-			wrong, since = is, time.Now()
-		}
-		if wrong == "" || time.Since(since) < believed {
+		wrong := s.wrong()
+		if wrong == "" || !s.attended() || !s.claimsConverged() {
+			wrongly = 0
 			continue
 		}
-		state, err := s.hub.State()
-		if heads, _ := s.hub.Fetch(s.Context()); err == nil && state.Converged(heads.Main) {
-			s.witness.accuse("status says converged for %s, and %s", time.Since(since), wrong)
+		if wrongly++; wrongly > looks {
+			s.witness.accuse("status says converged, and for %s %s", believed, wrong)
 		}
 	}
+}
+
+func (s *simulation) claimsConverged() bool {
+	state, err := s.hub.State()
+	heads, _ := s.hub.Fetch(s.Context())
+	return err == nil && state.Converged(heads.Main)
 }
 
 // attended says whether a control plane sees everything and can say so. Status is what

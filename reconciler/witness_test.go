@@ -23,7 +23,8 @@ type witness struct {
 	data      map[string]string // volume by deployment, once a database had it
 	broken    []string
 	told      map[string]bool
-	wished    map[string]bool // deployments that people or faults stopped, until they serve again
+	unwanted  map[string]bool // deployments whose databases should not run
+	excused   map[string]bool // deployments that people or faults stopped, until they serve again
 	replacing int             // the most deployments with two machines at one moment
 	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
@@ -32,7 +33,7 @@ type witness struct {
 }
 
 func newWitness() *witness {
-	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}, wished: map[string]bool{}}
+	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}, unwanted: map[string]bool{}, excused: map[string]bool{}}
 }
 
 // store is a hub whose publications are witnessed.
@@ -136,27 +137,29 @@ func (w *witness) moving(v sim.View, machines map[string]int) (n int) {
 			continue
 		}
 		if a.Order != nil && (a.Database != plan.DatabaseServing || !a.Reachable) {
-			w.wished[deployment] = true // it was down before anybody stopped it
+			w.excused[deployment] = true // it was down before anybody stopped it
 		}
 		serves[deployment] = serves[deployment] || a.Database == plan.DatabaseServing && a.Reachable
 		stopped[deployment] = stopped[deployment] || a.Generation > 0 && a.Order == nil
 	}
 	for deployment := range stopped {
 		switch {
-		case serves[deployment]:
-			delete(w.wished, deployment)
-		case stopped[deployment] && !w.wished[deployment]:
+		case serves[deployment] && !w.unwanted[deployment]:
+			delete(w.excused, deployment)
+		case stopped[deployment] && !w.excused[deployment]:
 			n++
 		}
 	}
 	return n
 }
 
-// wish notes that people want a deployment's database to stop: when is theirs to choose.
-func (w *witness) wish(deployment string) {
+// want notes whether people want a deployment's database to run. When it is to stop is
+// theirs to choose.
+func (w *witness) want(deployment string, runs bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wished[deployment] = true
+	w.unwanted[deployment] = !runs
+	w.excused[deployment] = w.excused[deployment] || !runs
 }
 
 // volumes are those attached, by machine. None that held data may be missing.

@@ -41,6 +41,8 @@ func mutations() []mutation {
 			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", kept},
 		{"a volume of a machine that has ended is not taken", "reconciler/plan/volume.go",
 			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", kept},
+		{"a process that sees nothing lets status stand", "reconciler/refresh.go",
+			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
 		{"a database is stopped before its turn, as its new machine is there", "reconciler/plan/fleet.go",
 			"return !serves || at < b.limit", "return true || !serves", kept},
 		{"what another control plane disrupts does not count", "reconciler/desk.go",

@@ -49,6 +49,7 @@ func TestTorture(t *testing.T) {
 		s.alone(w.name)
 	}
 	s.author.check()
+	s.keepsSecrets(s.author.victims[0], s.author.victims[len(s.author.victims)-1])
 	s.witness.check()
 	s.report()
 }
