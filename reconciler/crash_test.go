@@ -87,13 +87,23 @@ func TestKilledBesideAnother(t *testing.T) {
 	})
 }
 
+// TestKilledBesideTwo: likewise beside two others, whose clocks are ahead.
+func TestKilledBesideTwo(t *testing.T) {
+	t.Parallel()
+	lives(t, crashSample, func(s *simulation, at int) {
+		s.plane("one", at)
+		s.run(&simPlane{holder: "two", clock: clocksApart})
+		s.run(&simPlane{holder: "three", clock: clocksApart / 3})
+	})
+}
+
 // TestOldPlanInHand: a control plane stands still in the middle of a step for longer
 // than its claims hold, while another does its work, and then does what it was about to.
 func TestOldPlanInHand(t *testing.T) {
 	t.Parallel()
 	lives(t, crashSample, func(s *simulation, at int) {
 		s.run(&simPlane{holder: "one", pauses: []int{at}})
-		s.plane("two")
+		s.run(&simPlane{holder: "two", clock: clocksApart})
 	})
 }
 

@@ -222,6 +222,9 @@ var byHand = []happening{
 	onMachine("machine-impaired", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		return w.ails(func() { w.api.Impair(m.ID, time.Now()) })
 	}),
+	onMachine("volume-impaired", func(w *storming, m plan.Machine, _ *rand.Rand) string {
+		return w.ails(func() { w.api.ImpairVolume(m.ID, time.Now()) })
+	}),
 	onMachine("machine-stopped", func(w *storming, m plan.Machine, _ *rand.Rand) string {
 		if m.State != plan.MachineRunning {
 			return " does not run"

@@ -24,6 +24,12 @@ func (a *API) Impair(machine string, since time.Time) {
 		Details: []types.InstanceStatusDetails{{ImpairedSince: aws.Time(since)}}}})
 }
 
+// ImpairVolume has the check of the machine's volumes fail since a time.
+func (a *API) ImpairVolume(machine string, since time.Time) {
+	a.setUnwell(machine, types.InstanceStatus{AttachedEbsStatus: &types.EbsStatusSummary{Status: types.SummaryStatusImpaired,
+		Details: []types.EbsStatusDetails{{ImpairedSince: aws.Time(since)}}}})
+}
+
 func (a *API) setUnwell(machine string, s types.InstanceStatus) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -60,6 +66,8 @@ func holds(f types.Filter, s types.InstanceStatus) bool {
 		return s.SystemStatus != nil && has(string(s.SystemStatus.Status))
 	case "instance-status.status":
 		return s.InstanceStatus != nil && has(string(s.InstanceStatus.Status))
+	case "attached-ebs-status.status":
+		return s.AttachedEbsStatus != nil && has(string(s.AttachedEbsStatus.Status))
 	}
 	return false
 }
