@@ -30,7 +30,7 @@ func life(s *simulation) {
 	s.converged()
 	s.put(2, func(d *specs.Deployment) { d.RetentionDays = 0 })
 	s.remove(2)
-	s.eventually("its volume is deleted", func() bool { return len(s.world.Volumes()) == 3 })
+	s.eventually("its volume is deleted", func() bool { return len(s.volumes()) == 3 })
 	s.converged()
 }
 

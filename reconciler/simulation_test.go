@@ -13,6 +13,7 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/ec2"
 	"github.com/mainstaydb/mainstay/reconciler/ec2/ec2sim"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/sim"
 	"github.com/mainstaydb/mainstay/specs"
 )
@@ -53,6 +54,8 @@ func simulate(t *testing.T, seed uint64, story func(*simulation)) {
 		s.api.Slow(func(who ec2sim.Caller, c ec2sim.Call) time.Duration {
 			return s.delays.Of(who.Name+" "+c.Action+" "+c.About, toEC2)
 		})
+		machine, volume := s.world.Strange()
+		s.witness.strange = machine
 		s.world.Watch(s.witness.look)
 		s.change("begin", func(d *specs.Snapshot) {
 			for _, v := range []string{"2.0.5", "2.2.0"} {
@@ -62,7 +65,18 @@ func simulate(t *testing.T, seed uint64, story func(*simulation)) {
 		defer s.end()
 		story(s)
 		s.witness.check(t)
+		s.untouched(machine, volume)
 	})
+}
+
+// untouched says that what is somebody else's is as it was.
+func (s *simulation) untouched(machine, volume string) {
+	s.Helper()
+	runs := slices.ContainsFunc(s.world.Live(), func(m plan.Machine) bool { return m.ID == machine && m.State == plan.MachineRunning })
+	there := slices.ContainsFunc(s.world.Volumes(), func(v plan.Volume) bool { return v.ID == volume && v.GB == 10 && v.AttachedTo == machine })
+	if !runs || !there || len(s.api.Tags(machine)) > 0 || len(s.api.Tags(volume)) > 0 {
+		s.Error("somebody else's machine or volume was touched")
+	}
 }
 
 // keeps says whether a deployment's volume has to be there: while it has a row, and
@@ -209,7 +223,7 @@ func (s *simulation) eventually(what string, met func() bool) {
 	s.Helper()
 	for start := time.Now(); !met(); time.Sleep(time.Second) {
 		if time.Since(start) > within {
-			s.Fatalf("not within %s: %s; %d volumes:%s", within, what, len(s.world.Volumes()), reasons(s.state()))
+			s.Fatalf("not within %s: %s; %d volumes:%s", within, what, len(s.volumes()), reasons(s.state()))
 		}
 	}
 }
@@ -232,7 +246,7 @@ func (s *simulation) sound(state *ledger.State) {
 			s.Errorf("status says converged, and %s serves though it should not run", d.Name)
 		}
 	}
-	if live := s.world.Live(); len(live) != want {
+	if live := s.live(); len(live) != want {
 		s.Errorf("%d machines live, want %d: %+v", len(live), want, live)
 	}
 }
@@ -261,6 +275,16 @@ func (s *simulation) distrust() {
 			s.witness.accuse("status says converged, and for %s %s", believed, wrong)
 		}
 	}
+}
+
+// live are the fleet's machines.
+func (s *simulation) live() []plan.Machine {
+	return slices.DeleteFunc(s.world.Live(), func(m plan.Machine) bool { return m.ID == s.witness.strange })
+}
+
+// volumes are the fleet's.
+func (s *simulation) volumes() []plan.Volume {
+	return slices.DeleteFunc(s.world.Volumes(), func(v plan.Volume) bool { return v.AttachedTo == s.witness.strange })
 }
 
 func (s *simulation) claimsConverged() bool {

@@ -100,7 +100,7 @@ func (w *storming) calm() {
 	w.settle()
 	w.world.Mend()
 	w.settle()
-	for _, m := range w.world.Live() {
+	for _, m := range w.live() {
 		w.world.Reach(m.ID, true)
 		w.settle()
 		w.world.Fill(m.ID, false)
@@ -173,7 +173,7 @@ var toPlanes = []happening{
 	}),
 	onPlane("agents-cut-off", func(w *storming, p *simPlane, r *rand.Rand) string {
 		var cut []string
-		for _, m := range w.world.Live() {
+		for _, m := range w.live() {
 			if r.IntN(2) == 0 {
 				p.agents.Cut(m.ID, true)
 				w.settle()
@@ -187,7 +187,7 @@ var toPlanes = []happening{
 // onMachine is a happening to one machine that lives.
 func onMachine(name string, do func(w *storming, m plan.Machine, r *rand.Rand) string) happening {
 	return happening{name, func(w *storming, r *rand.Rand) string {
-		live := w.world.Live()
+		live := w.live()
 		if len(live) == 0 {
 			return "there is none"
 		}
@@ -240,7 +240,7 @@ var byHand = []happening{
 		return ""
 	}),
 	onMachine("volume-taken-off", func(w *storming, m plan.Machine, _ *rand.Rand) string {
-		volumes := w.world.Volumes()
+		volumes := w.volumes()
 		i := slices.IndexFunc(volumes, func(v plan.Volume) bool { return v.AttachedTo == m.ID })
 		if i < 0 || w.witness.owner(volumes[i].ID) == "" { // before it is on record it is nobody's
 			return " has none"

@@ -28,6 +28,7 @@ type witness struct {
 	replacing int             // the most deployments with two machines at one moment
 	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
+	strange   string // a machine that is not ours; empty: there is none
 	// kept says whether the volume of a deployment must be there; nil: every one must.
 	kept func(deployment string) bool
 }
@@ -97,7 +98,7 @@ func (w *witness) look(v sim.View) {
 	volume := w.volumes(v)
 	filled, machines := map[plan.SlotID]string{}, map[string]int{}
 	for _, m := range v.Machines {
-		if m.State == plan.MachineTerminated {
+		if m.State == plan.MachineTerminated || m.ID == w.strange {
 			continue
 		}
 		slot, claimed := w.slots[fmt.Sprint(m.Token, "/", m.Index)]

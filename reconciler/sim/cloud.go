@@ -75,9 +75,10 @@ func (w *World) launched(a plan.Action) (plan.Machine, bool) {
 }
 
 func (w *World) launch(a plan.Action) plan.Machine {
-	id := fmt.Sprintf("i-%08x", len(w.machines)+1)
+	w.launches++
+	id := fmt.Sprintf("i-%08x", w.launches)
 	m := plan.Machine{ID: id, Token: a.Token, Index: a.Index, State: plan.MachinePending, Zone: a.Shape.Zone,
-		InstanceType: a.Shape.InstanceType, Host: w.host(len(w.machines) + 1)}
+		InstanceType: a.Shape.InstanceType, Host: w.host(w.launches)}
 	w.machines = append(w.machines, m)
 	w.byID[id] = len(w.machines) - 1
 	if v := a.Shape.Volume; v != nil {

@@ -34,6 +34,7 @@ type World struct {
 	latency  Latency
 	machines []plan.Machine
 	byID     map[string]int // place in machines
+	launches int            // machines so far
 	made     int            // volumes so far
 	awaited  int            // changes that were put off so far
 	volumes  []plan.Volume
@@ -203,6 +204,18 @@ func (w *World) HandOver(deployment string, gb int, at string) (id string) {
 		w.volumes = append(w.volumes, plan.Volume{ID: id, Deployment: deployment, GB: gb, AttachedTo: at, ByHand: true})
 	})
 	return id
+}
+
+// Strange adds a machine of somebody else's, which runs with a volume, to what is in
+// the account.
+func (w *World) Strange() (machine, volume string) {
+	machine, volume = "i-ffffffff", "vol-ffffffff"
+	w.set(func() {
+		w.machines = append(w.machines, plan.Machine{ID: machine, State: plan.MachineRunning, InstanceType: "t3.small", Zone: "eu-west-1a"})
+		w.byID[machine] = len(w.machines) - 1
+		w.volumes = append(w.volumes, plan.Volume{ID: volume, GB: 10, AttachedTo: machine})
+	})
+	return machine, volume
 }
 
 // Done tells how often each distinct effect was asked for and carried out, such

@@ -2,6 +2,7 @@ package ec2sim
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,13 @@ func (a *API) passes(id string, filters []types.Filter) bool {
 		}
 	}
 	return true
+}
+
+// Tags are those of a machine or volume.
+func (a *API) Tags(id string) map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.tags[id])
 }
 
 func (a *API) tagsOf(id string) []types.Tag {
