@@ -8,6 +8,7 @@ import (
 	"github.com/mainstaydb/mainstay/ci"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/repo"
@@ -96,7 +97,7 @@ func (c *client) planMain(ctx context.Context) (view.Plan, error) {
 	if err != nil {
 		return view.Plan{}, err
 	}
-	desired, state, err := c.read(ctx, main, status)
+	desired, state, err := c.read(ctx, main, status, ledger.Tables...)
 	if err != nil {
 		return view.Plan{}, err
 	}

@@ -92,7 +92,7 @@ func (c *client) statusAt(ctx context.Context, o statusOptions) (view.Status, er
 			return view.Status{}, err
 		}
 	}
-	desired, state, err := c.read(ctx, heads.Main, heads.Status)
+	desired, state, err := c.read(ctx, heads.Main, heads.Status, ledger.Shown...)
 	if err != nil {
 		return view.Status{}, err
 	}
@@ -107,13 +107,13 @@ func (c *client) statusAt(ctx context.Context, o statusOptions) (view.Status, er
 	return one, nil
 }
 
-// read loads the desired state and the ledger at two commits.
-func (c *client) read(ctx context.Context, main, status string) (*specs.Snapshot, *ledger.State, error) {
+// read loads the desired state and some of the ledger's tables at two commits.
+func (c *client) read(ctx context.Context, main, status string, of ...string) (*specs.Snapshot, *ledger.State, error) {
 	desired, err := c.Snapshot(ctx, main)
 	if err != nil {
 		return nil, nil, err
 	}
-	tables, err := c.Tables(ctx, status, ledger.Tables...)
+	tables, err := c.Tables(ctx, status, of...)
 	if err != nil {
 		return nil, nil, err
 	}

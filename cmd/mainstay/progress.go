@@ -102,7 +102,7 @@ func (p *progress) status(ctx context.Context) (view.Status, error) {
 	if err != nil {
 		return view.Status{}, err
 	}
-	tables, err := r.Tables(ctx, heads.Status, ledger.Tables...)
+	tables, err := r.Tables(ctx, heads.Status, ledger.Shown...)
 	if err != nil {
 		return view.Status{}, err
 	}

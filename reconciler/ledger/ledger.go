@@ -22,6 +22,10 @@ var Tables = []string{
 	"volumes", "agents", "deployments", "conditions", "gaps", "means", "addresses", "certificates", "strays",
 }
 
+// Shown are those of Tables that say how the fleet is, without what a plan is made of:
+// a fraction of the rows.
+var Shown = []string{"applied", "findings", "claims", "deployments", "conditions", "gaps"}
+
 // A State is everything on the branch status at one commit.
 type State struct {
 	World       string // identity of the cloud the fleet lives in; empty: none yet
