@@ -6,13 +6,42 @@ import (
 )
 
 // noteVolume remembers the data volume once it is seen, so that its absence can
-// be told from its never having been.
+// be told from its never having been. Until one is remembered no database had any: of
+// several that were made the one that came with the present machine is as good as any,
+// and is where it is needed.
 func (d *decision) noteVolume() {
-	if d.entry.VolumeID == "" {
-		if vs := d.volumes(); len(vs) == 1 && !d.onGivenUp(vs[0]) {
-			d.entry.VolumeID = vs[0].ID
+	if d.entry.VolumeID != "" {
+		return
+	}
+	vs := d.volumes()
+	own := d.broughtVolume(vs)
+	switch {
+	case own != "" && !slices.ContainsFunc(vs, func(v Volume) bool { return v.ByHand }):
+		d.entry.VolumeID = own
+	case len(vs) == 1 && !d.bringsVolume() && !d.onGivenUp(vs[0]):
+		d.entry.VolumeID = vs[0].ID
+	}
+}
+
+// broughtVolume is the volume that was made with the present machine; empty: none, or it
+// is not listed yet.
+func (d *decision) broughtVolume(vs []Volume) string {
+	if cur := d.current(); cur == nil || cur.Shape.Volume == nil || d.machine == nil {
+		return ""
+	}
+	for _, v := range vs {
+		if v.AttachedTo == d.machine.ID {
+			return v.ID
 		}
 	}
+	return ""
+}
+
+// bringsVolume says whether a machine is on its way with a volume of its own: another
+// volume cannot be attached to it too.
+func (d *decision) bringsVolume() bool {
+	cur := d.current()
+	return cur != nil && cur.Shape.Volume != nil && (d.machine == nil || d.in.Now.Before(d.listedBy(*cur)))
 }
 
 // onGivenUp says whether a volume came with a machine that was given up and still lives:

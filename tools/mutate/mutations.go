@@ -39,6 +39,8 @@ func mutations() []mutation {
 			"	} else {\n		r.yieldBirth()\n	}", "	}", kept},
 		{"a volume that is not listed yet is taken for none", "reconciler/plan/volume.go",
 			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", kept},
+		{"a volume is taken though a machine brings its own", "reconciler/plan/volume.go",
+			"len(vs) == 1 && !d.bringsVolume() && ", "len(vs) == 1 && ", kept},
 		{"a volume of a machine that has ended is not taken", "reconciler/plan/volume.go",
 			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", kept},
 		{"a process that sees nothing lets status stand", "reconciler/refresh.go",
