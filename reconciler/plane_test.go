@@ -140,7 +140,7 @@ func (p *simPlane) reachHub(ctx context.Context) error {
 	if gone {
 		return errNoHub
 	}
-	return sim.Pause(ctx, slow)
+	return reconciler.Pause(ctx, slow)
 }
 
 // isWell says whether it runs and nothing is out of its reach.
@@ -215,7 +215,7 @@ func (g *gate) travel(ctx context.Context, w sim.Way, where string) error {
 	if g.isDead() {
 		return errKilled
 	}
-	err := sim.Pause(ctx, g.plane.s.delays.Of(g.plane.holder+" "+where, w))
+	err := reconciler.Pause(ctx, g.plane.s.delays.Of(g.plane.holder+" "+where, w))
 	if g.isDead() {
 		return errKilled
 	}

@@ -206,10 +206,7 @@ const longestRest = 10 * time.Millisecond
 // hundred agents report within a second, what they say is gathered into fewer
 // passes, and one that is over at once delays nothing.
 func rest(ctx context.Context, took time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(min(took/2, longestRest)):
-	}
+	_ = Pause(ctx, min(took/2, longestRest)) // that it ends is seen right after
 }
 
 // pass looks, decides, claims and acts once. It returns how long nothing needs to

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/mainstaydb/mainstay/reconciler"
 )
 
 // A Bucket is how AWS limits an action: so many at once, and so many more each
@@ -77,7 +79,7 @@ func (l *Limiter) Wait(ctx context.Context, action string, units int) error {
 			return fmt.Errorf("AWS's limit on %s allows no %s before %s", b.Name, action, now.Add(wait).UTC().Format(time.TimeOnly))
 		}
 	}
-	if err := pause(ctx, wait); err != nil {
+	if err := reconciler.Pause(ctx, wait); err != nil {
 		giveBack(time.Now())
 		return err
 	}
@@ -90,20 +92,6 @@ func (b *bucket) cost(units int) int {
 		return units
 	}
 	return 1
-}
-
-func pause(ctx context.Context, wait time.Duration) error {
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // of are the buckets of an action, full at its first use.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/agent/process"
+	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 	"github.com/mainstaydb/mainstay/reconciler/secrets"
 )
@@ -132,7 +133,7 @@ func until(t testing.TB, what string, holds func() bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for !holds() {
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := reconciler.Pause(ctx, 5*time.Millisecond); err != nil {
 			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mainstaydb/mainstay/reconciler"
 )
 
 // Waiting for a lock means asking again: flock cannot be interrupted by a
@@ -41,7 +43,7 @@ func lockDir(ctx context.Context, path string) (unlock func(), err error) {
 		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := reconciler.Pause(ctx, wait); err != nil {
 			return nil, fmt.Errorf("another process is at work on %s: %w", path, err)
 		}
 		wait = min(2*wait, lockMaxWait)
@@ -68,16 +70,5 @@ func lockNew(ctx context.Context, path string) (unlock func(), err error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return unlock, err
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mainstaydb/mainstay/reconciler"
 )
 
 // Run watches the machines until ctx ends, so that whoever reads Changed need
@@ -65,7 +67,7 @@ func (w *watcher) wake() { _ = w.inotify.SetReadDeadline(time.Unix(1, 0)) }
 // tick stands in for watching. A second is what people notice, and a look costs
 // a thousandth of it.
 func (c *Cloud) tick(ctx context.Context) {
-	for pause(ctx, time.Second) == nil {
+	for reconciler.Pause(ctx, time.Second) == nil {
 		c.notify()
 	}
 }
@@ -75,7 +77,7 @@ func (c *Cloud) prunes(ctx context.Context) {
 		if err := c.prune(ctx); err != nil && ctx.Err() == nil {
 			c.log.Warn("tidying up failed; it is tried again in an hour", "err", err)
 		}
-		_ = pause(ctx, pruneEvery)
+		_ = reconciler.Pause(ctx, pruneEvery)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/time/rate"
 
+	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/awslimit"
 	"github.com/mainstaydb/mainstay/reconciler/sim"
 )
@@ -187,7 +188,7 @@ func (a *API) travel(ctx context.Context, call Call) error {
 	if delay == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return sim.Pause(ctx, delay(callerOf(ctx), call))
+	return reconciler.Pause(ctx, delay(callerOf(ctx), call))
 }
 
 func (f *Fault) err(ctx context.Context) error {
