@@ -19,11 +19,10 @@ type desk struct {
 	retry   map[string]*retry       // after a failure
 	// launches are those that failed, by token: several deployments share one.
 	launches map[string]*retry
-	busy     map[string]task         // by deployment: what is under way
-	tasks    uint64                  // begun so far
-	slots    map[launchKey]string    // deployment, by what binds its machines
-	bound    map[launchKey]time.Time // since when it is known here that a slot has a machine
-	volumes  map[string]string       // deployment, by the volume that the ledger remembers
+	busy     map[string]task     // by deployment: what is under way
+	tasks    uint64              // begun so far
+	slots    map[launchKey]place // by what binds its machine
+	volumes  map[string]string   // deployment, by the volume that the ledger remembers
 	since    map[string]map[string]time.Time
 	done     map[string]string // by deployment: the commit that is carried out
 	// doubtful are deployments with an agent that is silent or could not be updated.
@@ -40,10 +39,16 @@ type held struct {
 	waits string
 }
 
+// A place is a slot as the desk knows it. It is small, as there is one for each machine.
+type place struct {
+	deployment string
+	bound      int64 // since when it is known here that it has a machine, Unix nanoseconds; 0: it has none
+}
+
 func newDesk() desk {
 	return desk{
 		dirty: map[string]struct{}{}, active: map[string]plan.Outcome{}, recheck: map[string]time.Time{}, retry: map[string]*retry{},
-		launches: map[string]*retry{}, busy: map[string]task{}, slots: map[launchKey]string{}, bound: map[launchKey]time.Time{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
+		launches: map[string]*retry{}, busy: map[string]task{}, slots: map[launchKey]place{}, volumes: map[string]string{}, since: map[string]map[string]time.Time{},
 		done: map[string]string{}, doubtful: map[string]struct{}{}, shown: map[string]held{},
 	}
 }
@@ -60,14 +65,20 @@ type task struct {
 // reset begins anew from the ledger; what is under way stays under way.
 func (d *desk) reset(s *ledger.State) {
 	clear(d.active)
-	clear(d.slots)
+	before := d.slots
+	d.slots = make(map[launchKey]place, len(before))
 	clear(d.volumes)
 	clear(d.shown)
 	clear(d.since)
 	for _, e := range s.Entries {
 		d.noteEntry(e)
 	}
-	maps.DeleteFunc(d.bound, func(k launchKey, _ time.Time) bool { _, there := d.slots[k]; return !there })
+	for key, p := range d.slots {
+		if was := before[key]; was.bound != 0 && p.bound != 0 {
+			p.bound = was.bound
+			d.slots[key] = p
+		}
+	}
 	for _, c := range s.Conditions {
 		d.sinceOf(c.Deployment)[c.Type] = c.Since
 	}
@@ -86,10 +97,11 @@ func (d *desk) noteEntry(e *plan.Entry) {
 			continue
 		}
 		key := launchKey{s.Token, s.Index}
-		d.slots[key] = s.Deployment
-		if _, known := d.bound[key]; !known && s.State == plan.SlotBound {
-			d.bound[key] = time.Now()
+		p := place{deployment: s.Deployment, bound: d.slots[key].bound}
+		if s.State == plan.SlotBound && p.bound == 0 {
+			p.bound = time.Now().UnixNano()
 		}
+		d.slots[key] = p
 	}
 }
 

@@ -157,7 +157,7 @@ func (r *Reconciler) volumeOwner(v plan.Volume) string {
 	if v.Token == "" {
 		return ""
 	}
-	return r.desk.slots[launchKey{v.Token, v.Index}]
+	return r.desk.slots[launchKey{v.Token, v.Index}].deployment
 }
 
 // seeGap takes in what could not be listed. A gap opening or closing concerns
@@ -249,7 +249,7 @@ func sameOrder(a, b *plan.Order) bool {
 // ownerOf is the deployment whose slot a machine fills; empty: none on record, be it
 // that the record was there once.
 func (r *Reconciler) ownerOf(m plan.Machine) string {
-	owner := r.desk.slots[launchKey{m.Token, m.Index}]
+	owner := r.desk.slots[launchKey{m.Token, m.Index}].deployment
 	e := r.state.Entries[owner]
 	if e == nil || !slices.ContainsFunc(e.Slots, func(s plan.Slot) bool { return s.Token == m.Token && s.Index == m.Index }) {
 		return ""
@@ -272,7 +272,7 @@ func (r *Reconciler) input(id string, now time.Time) plan.Input {
 	if in.Entry != nil {
 		for _, s := range in.Entry.Slots {
 			key := launchKey{s.Token, s.Index}
-			if at, ok := r.desk.bound[key]; ok {
+			if at := time.Unix(0, r.desk.slots[key].bound); now.Sub(at) < plan.ListingLag { // later it says nothing
 				if in.Bound == nil {
 					in.Bound = map[plan.SlotID]time.Time{}
 				}

@@ -62,10 +62,10 @@ func (o *Outcome) Settled() bool { return len(o.Actions) == 0 && len(o.Waits) ==
 const primary = 0
 
 const (
-	// listingLag is how long a machine that was bound may be missing from a whole
+	// ListingLag is how long a machine that was bound may be missing from a whole
 	// listing before it counts as gone: EC2's reads are eventually consistent and
 	// usually catch up within seconds.
-	listingLag = 2 * time.Minute
+	ListingLag = 2 * time.Minute
 	// voidKept is how long a void slot is remembered so that a machine which turns
 	// up late is still known as ours and ended: client tokens are honoured for at
 	// least 24 hours after a machine's end.
@@ -148,7 +148,7 @@ func (d *decision) listedBy(s Slot) time.Time {
 	if m := d.machineOf(s); m != nil && m.LaunchedAt.After(made) {
 		made = m.LaunchedAt
 	}
-	return made.Add(listingLag)
+	return made.Add(ListingLag)
 }
 
 func (e *Entry) clone() *Entry {

@@ -66,7 +66,7 @@ func (d *decision) giveUp() {
 			return
 		}
 	}
-	if listed := cur.ClaimedAt.Add(listingLag); d.in.Now.Before(listed) {
+	if listed := cur.ClaimedAt.Add(ListingLag); d.in.Now.Before(listed) {
 		d.recheckAt(listed)
 		return
 	}

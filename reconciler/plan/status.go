@@ -100,7 +100,7 @@ func (d *decision) addConditions(s *Status) {
 func (d *decision) retained() Condition {
 	c := Condition{Type: "Retained", Status: true, Reason: "RowDeleted"}
 	until, commit := d.entry.DeleteAfter.UTC().Format(time.DateTime), short(d.entry.DeletedIn)
-	listed := d.entry.DeletedAt.Add(listingLag)
+	listed := d.entry.DeletedAt.Add(ListingLag)
 	switch {
 	case d.volume() != nil || d.in.Gaps.Volumes != "":
 	case d.in.Now.Before(listed):
