@@ -65,7 +65,12 @@ const inherited = "inherited "
 func (r *Reconciler) yieldBirth() {
 	r.newborn = false
 	for id, s := range r.world.strays {
-		if _, published := r.state.Strays[id]; strings.HasPrefix(s.Kind, inherited) && !published {
+		said, published := r.state.Strays[id]
+		switch {
+		case !strings.HasPrefix(s.Kind, inherited):
+		case published: // by a third one perhaps, to which it is no more than a stray
+			r.world.strays[id] = said
+		default:
 			delete(r.world.strays, id)
 		}
 	}

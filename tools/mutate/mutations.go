@@ -37,6 +37,8 @@ func mutations() []mutation {
 			"const patience = 20 * time.Second", "const patience = 0", planned},
 		{"who did not begin the record keeps its marks of what was there before", "reconciler/refresh.go",
 			"	} else {\n		r.yieldBirth()\n	}", "	}", kept},
+		{"who did not begin the record keeps a mark that a third one has taken off", "reconciler/strays.go",
+			"			r.world.strays[id] = said", "			_ = said", kept},
 		{"a volume that is not listed yet is taken for none", "reconciler/plan/volume.go",
 			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", kept},
 		{"a volume is taken though a machine brings its own", "reconciler/plan/volume.go",
