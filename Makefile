@@ -65,7 +65,7 @@ N ?= 1000
 MINUTES ?= 30
 FLEET ?= 20
 sim: ## kill the control plane at every step and pair of steps, and try N=1000 random seeds, or SEED=n
-	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) $(GO) test -tags $(TAGS) -count=1 -timeout 0 \
+	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) $(GO) test -tags $(TAGS) -count=1 -timeout 0 $(if $(SEED),-v) \
 		-run '$(if $(SEED),^TestSeeds$$,TestKilled|TestOldPlanInHand|TestKeptStories|TestSeeds)' ./reconciler
 
 torture: build ## kill and stop processes of FLEET=20 deployments that are written to, for MINUTES=30; every acknowledged write must be there
