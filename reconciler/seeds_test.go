@@ -85,7 +85,7 @@ func (s *sowing) sow(t *testing.T) {
 }
 
 // TestKeptStories tries again for ever what found something. MAINSTAY_SIM_STORY is a file
-// with another story to be tried instead.
+// with another story to be tried instead, and MAINSTAY_SIM_TRACE=1 tells all that is done.
 func TestKeptStories(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/seeds/*.txt")
@@ -106,8 +106,9 @@ func TestKeptStories(t *testing.T) {
 				t.Fatal(file, err)
 			}
 			simulate(t, told.seed, func(s *simulation) {
-				s.traced = os.Getenv("MAINSTAY_SIM_TRACE") != ""
-				defer func() { s.Log(strings.Join(s.marks, "\n")) }()
+				if s.traced = os.Getenv("MAINSTAY_SIM_TRACE") != ""; s.traced {
+					defer func() { s.Log("all that was done:\n" + strings.Join(s.marks, "\n")) }()
+				}
 				endure(s, told)
 			})
 		})

@@ -103,11 +103,15 @@ type budget struct {
 }
 
 func newBudget(in FleetInput) *budget {
-	names := slices.SortedFunc(maps.Keys(in.Disrupted), func(a, b string) int {
-		if in.Disrupted[a] != in.Disrupted[b] {
-			return map[bool]int{true: -1, false: 1}[in.Disrupted[a]]
+	names := slices.Sorted(maps.Keys(in.Disrupted))
+	slices.SortStableFunc(names, func(a, b string) int {
+		switch {
+		case in.Disrupted[a] == in.Disrupted[b]:
+			return 0
+		case in.Disrupted[a]:
+			return -1
 		}
-		return strings.Compare(a, b)
+		return 1
 	})
 	return &budget{limit: in.Limits.MaxDisrupted, names: names, updating: in.Updating}
 }
