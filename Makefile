@@ -59,14 +59,16 @@ $(TOFU): tools/tofu/go.mod tools/tofu/go.sum
 test: build ## run every test against the programs of build/
 	MAINSTAY_TEST_BUILD=$(BUILD) $(GO) test -tags $(TAGS) $(TESTFLAGS) ./...
 
-# SEED tries one seed again, N so many from there on.
+# SEED tries one seed again, N so many from there on; STORY is a file with a story.
 SEED ?=
+STORY ?=
+SIMULATED := $(if $(STORY),^TestKeptStories$$,$(if $(SEED),^TestSeeds$$,TestKilled|TestOldPlanInHand|TestKeptStories|TestSeeds|TestADay))
 N ?= 1000
 MINUTES ?= 30
 FLEET ?= 20
-sim: ## kill the control plane at every step and pair of steps, and try N=1000 random seeds, or SEED=n
-	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) $(GO) test -tags $(TAGS) -count=1 -timeout 0 $(if $(SEED),-v) \
-		-run '$(if $(SEED),^TestSeeds$$,TestKilled|TestOldPlanInHand|TestKeptStories|TestSeeds)' ./reconciler
+sim: ## kill the control plane at every step and pair of steps, and try N=1000 random seeds, or SEED=n, or STORY=file
+	MAINSTAY_SIM_ALL=1 MAINSTAY_SIM_STORY=$(abspath $(STORY)) MAINSTAY_SIM_SEED=$(SEED) MAINSTAY_SIM_SEEDS=$(if $(SEED),$(if $(filter command line,$(origin N)),$(N),1),$(N)) \
+		$(GO) test -tags $(TAGS) -count=1 -timeout 0 $(if $(SEED)$(STORY),-v) -run '$(SIMULATED)' ./reconciler
 
 torture: build ## kill and stop processes of FLEET=20 deployments that are written to, for MINUTES=30; every acknowledged write must be there
 	MAINSTAY_TEST_BUILD=$(BUILD) MAINSTAY_TORTURE_MINUTES=$(MINUTES) MAINSTAY_TORTURE_FLEET=$(FLEET) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v -run '^TestTorture$$' ./cmd/mainstay/e2e

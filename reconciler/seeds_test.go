@@ -176,7 +176,7 @@ func shrink(t *testing.T, told story) {
 		return
 	}
 	told = shorter(told, still)
-	t.Logf("the shortest story found after %d attempts; put it into testdata/seeds, or try it again with MAINSTAY_SIM_STORY=FILE -run TestKeptStories:\n%s", tried, told)
+	t.Logf("the shortest story found after %d attempts; put it into a file in testdata/seeds, and try it again with make sim STORY=FILE:\n%s", tried, told)
 }
 
 // shorter leaves out what a story fails without: ever smaller parts of its steps, control
