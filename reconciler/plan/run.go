@@ -18,8 +18,9 @@ func (d *decision) run() {
 		return
 	}
 	if len(d.older()) > 0 {
-		// While the cloud has no machine to take over, nobody is disrupted.
-		d.phase, d.out.Disrupting = PhaseReplacing, d.machine != nil
+		// While the cloud has no machine to take over, nobody is disrupted. One that
+		// somebody saw may be missing from a listing that is not whole.
+		d.phase, d.out.Disrupting = PhaseReplacing, d.machine != nil || cur.State == SlotBound
 	}
 	if d.ready(cur) {
 		d.grow()

@@ -49,6 +49,8 @@ func mutations() []mutation {
 			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
 		{"a database is stopped before its turn, as its new machine is there", "reconciler/plan/fleet.go",
 			"return !serves || at < b.limit", "return true || !serves", kept},
+		{"a replacement whose machine is not listed does not count", "reconciler/plan/run.go",
+			"d.machine != nil || cur.State == SlotBound\n", "d.machine != nil\n", kept},
 		{"what another control plane disrupts does not count", "reconciler/desk.go",
 			"if out.Disrupting || plan.Disrupts(out) {", "if false && plan.Disrupts(out) {", kept},
 		{"an agent obeys an older generation", "agent/orders.go",
