@@ -172,27 +172,37 @@ func (r *Reconciler) newsOf() news {
 func (r *Reconciler) await(ctx context.Context, next time.Duration, n news) bool {
 	timer := time.NewTimer(next)
 	defer timer.Stop()
-	for waiting := true; waiting || r.hasNews(n); waiting = false {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-timer.C:
-		case <-r.wake:
-			r.polled = time.Time{}
-		case <-r.effects.done:
-			r.look.asked = true
-		case s := <-r.look.found:
-			r.look.arrived = &s
-		case s := <-r.world.names.found:
-			r.world.names.arrived = &s
-		case <-n.certificates:
-		case <-n.agents:
-		case <-n.cloud:
-			r.look.asked = true
-		}
+	r.hear(ctx, timer.C, n)
+	_ = Pause(ctx, gatherFor)
+	for ctx.Err() == nil && r.hasNews(n) {
+		r.hear(ctx, timer.C, n)
 	}
-	return true
+	return ctx.Err() == nil
 }
+
+// hear takes in one thing that happened, or waits for it.
+func (r *Reconciler) hear(ctx context.Context, due <-chan time.Time, n news) {
+	select {
+	case <-ctx.Done():
+	case <-due:
+	case <-r.wake:
+		r.polled = time.Time{}
+	case <-r.effects.done:
+		r.look.asked = true
+	case s := <-r.look.found:
+		r.look.arrived = &s
+	case s := <-r.world.names.found:
+		r.world.names.arrived = &s
+	case <-n.certificates:
+	case <-n.agents:
+	case <-n.cloud:
+		r.look.asked = true
+	}
+}
+
+// gatherFor is long enough for what ends at one moment to be told, as the actions that
+// wait for one request, and nothing beside what a pass takes.
+const gatherFor = time.Microsecond
 
 func (r *Reconciler) hasNews(n news) bool {
 	return len(r.wake)+len(r.effects.done)+len(r.look.found)+len(r.world.names.found)+len(n.cloud)+len(n.agents)+len(n.certificates) > 0
