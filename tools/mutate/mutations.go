@@ -6,6 +6,7 @@ const simulated = "TestKilled|TestOldPlan|TestKeptStories|TestSeeds"
 func mutations() []mutation {
 	loop := [][2]string{{"./reconciler", simulated}}
 	kept := [][2]string{{"./reconciler", "TestKeptStories"}}
+	volumes := [][2]string{{"./reconciler/plan", "TestNoVolumeBesideAnUnlistedOne|TestWhichVolume"}}
 	planned := [][2]string{{"./reconciler/plan", ""}, {"./reconciler", simulated}}
 	return []mutation{
 		{"the ledger is not pushed before an action", "reconciler/record.go",
@@ -40,19 +41,17 @@ func mutations() []mutation {
 		{"who did not begin the record keeps a mark that a third one has taken off", "reconciler/strays.go",
 			"			r.world.strays[id] = said", "			_ = said", kept},
 		{"a volume that is not listed yet is taken for none", "reconciler/plan/volume.go",
-			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", kept},
+			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", volumes},
 		{"a volume is taken though a machine brings its own", "reconciler/plan/volume.go",
-			"len(vs) == 1 && !d.bringsVolume() && ", "len(vs) == 1 && ", kept},
+			"len(vs) == 1 && !d.bringsVolume() && ", "len(vs) == 1 && ", volumes},
 		{"a volume of a machine that has ended is not taken", "reconciler/plan/volume.go",
-			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", kept},
+			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", volumes},
 		{"a process that sees nothing lets status stand", "reconciler/refresh.go",
 			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
 		{"a database is stopped before its turn, as its new machine is there", "reconciler/plan/fleet.go",
 			"return !serves || at < b.limit", "return true || !serves", kept},
 		{"a replacement whose machine is not listed does not count", "reconciler/plan/run.go",
 			"d.machine != nil || cur.State == SlotBound\n", "d.machine != nil\n", kept},
-		{"what another control plane disrupts does not count", "reconciler/desk.go",
-			"if out.Disrupting || plan.Disrupts(out) {", "if false && plan.Disrupts(out) {", kept},
 		{"an agent obeys an older generation", "agent/orders.go",
 			"	if generation < o.seen {\n		return fmt.Errorf(\"generation %d is %w, which is %d\", generation, errOlder, o.seen)\n	}\n	if o.volume", "	if o.volume", [][2]string{{"./agent", ""}}},
 		{"a database waits although its volume has room again", "agent/volume.go",
