@@ -48,6 +48,8 @@ func mutations() []mutation {
 			"m.State != MachineTerminated && m.ID == v.AttachedTo", "m.ID == v.AttachedTo", volumes},
 		{"a process that sees nothing lets status stand", "reconciler/refresh.go",
 			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
+		{"a commit destroys more than the limit without an approval", "reconciler/plan/fleet.go",
+			"in.Destroyed[c] > in.Limits.MaxDestroyed && !in.Approved[c]", "false && !in.Approved[c]", [][2]string{{"./reconciler/plan", "TestMostDestroyed"}}},
 		{"a database is stopped before its turn, as its new machine is there", "reconciler/plan/fleet.go",
 			"return !serves || at < b.limit", "return true || !serves", kept},
 		{"a replacement whose machine is not listed does not count", "reconciler/plan/run.go",
