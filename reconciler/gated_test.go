@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler"
@@ -81,7 +82,7 @@ func (s gatedStore) Publish(ctx context.Context, base string, edits []ledger.Edi
 		if unreachable != nil && !p.s.delays.Chance(p.holder+" push", lostShare) {
 			return "", unreachable
 		}
-		commit, err := s.Store.Publish(ctx, base, shifted(edits, p.clock, func(e *ledger.Edit) *specs.Row { return &e.Row }), message)
+		commit, err := s.Store.Publish(ctx, base, shifted(edits, p.clock), message)
 		if unreachable != nil {
 			return "", unreachable
 		}
@@ -89,26 +90,25 @@ func (s gatedStore) Publish(ctx context.Context, base string, edits []ledger.Edi
 	})
 }
 
-func (s gatedStore) Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error) {
-	tables, err := s.Store.Tables(ctx, commit, names...)
-	for name, rows := range tables {
-		tables[name] = shifted(rows, -s.gate.plane.clock, func(r *specs.Row) *specs.Row { return r })
+func (s gatedStore) EachRow(ctx context.Context, commit string, names []string, do func(table string, row specs.Row) error) error {
+	if s.gate.plane.clock == 0 {
+		return s.Store.EachRow(ctx, commit, names, do)
 	}
-	return tables, err
+	return s.Store.EachRow(ctx, commit, names, func(table string, row specs.Row) error {
+		return do(table, later(row, -s.gate.plane.clock))
+	})
 }
 
-// shifted are rows in which all times are later. Instead of a clock that is ahead, a
+// shifted are edits in which all times are later. Instead of a clock that is ahead, a
 // control plane has a world that is behind: what it reads of times seems older to it,
 // and what it writes seems to others to be from a time to come.
-func shifted[T any](all []T, by time.Duration, rowOf func(*T) *specs.Row) []T {
+func shifted(edits []ledger.Edit, by time.Duration) []ledger.Edit {
 	if by == 0 {
-		return all
+		return edits
 	}
-	moved := make([]T, len(all))
-	for n, one := range all {
-		row := rowOf(&one)
-		*row = later(*row, by)
-		moved[n] = one
+	moved := slices.Clone(edits)
+	for n := range moved {
+		moved[n].Row = later(moved[n].Row, by)
 	}
 	return moved
 }
@@ -172,13 +172,10 @@ type gatedAgents struct {
 	gate *gate
 }
 
-func (a gatedAgents) Reports() map[string]plan.Agent {
+func (a gatedAgents) Reports() map[string]*plan.Agent {
 	reports := a.Agents.Reports()
-	if clock := a.gate.plane.clock; clock != 0 {
-		for id, r := range reports {
-			r.Since = r.Since.Add(-clock)
-			reports[id] = r
-		}
+	for _, r := range reports { // made anew each time
+		r.Since = r.Since.Add(-a.gate.plane.clock)
 	}
 	return reports
 }

@@ -48,8 +48,9 @@ type Agents interface {
 	// Track says which machines there are: those that are new are watched from
 	// now on, those that are gone no longer.
 	Track(machines []plan.Machine)
-	// Reports returns the newest report by machine id.
-	Reports() map[string]plan.Agent
+	// Reports returns the newest report by machine id. A report stays as it is: a newer
+	// one is another.
+	Reports() map[string]*plan.Agent
 	// Changed receives after a report changed in what a plan depends on.
 	Changed() <-chan struct{}
 	// Enrol gives the machine its identity, once.
@@ -151,8 +152,9 @@ type Store interface {
 	// Approvals are the mail addresses of those who approved a commit, as the
 	// branch proposals says since the last Fetch.
 	Approvals(ctx context.Context, hash string) ([]string, error)
-	// Tables reads whole tables of the branch status at a commit.
-	Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error)
+	// EachRow reads tables of the branch status at a commit, in the order of names. The
+	// rows are do's; its error ends the reading and is returned.
+	EachRow(ctx context.Context, commit string, names []string, do func(table string, row specs.Row) error) error
 	// Publish commits the edits on top of base on the branch status and pushes. It
 	// returns the new commit, or ErrLost when the hub's branch is no longer at base:
 	// then nothing was changed anywhere.

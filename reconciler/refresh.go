@@ -113,19 +113,19 @@ func (r *Reconciler) reload(ctx context.Context, head string) error {
 	return nil
 }
 
-// ledger reads the branch status at a commit, one table after the other: as rows a
-// large fleet's takes many times what is kept of it.
+// ledger reads the branch status at a commit, row by row: as rows a large fleet's takes
+// many times what is kept of it.
 func (r *Reconciler) ledger(ctx context.Context, head string) (*ledger.State, *ledger.Book, error) {
-	state, book := ledger.NewState(), ledger.NewBook(nil)
-	for _, name := range ledger.Tables {
-		tables, err := r.cfg.Store.Tables(ctx, head, name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading the branch status: %w", err)
+	state, book := ledger.NewState(), ledger.NewBook()
+	err := r.cfg.Store.EachRow(ctx, head, ledger.Tables, func(table string, row specs.Row) error {
+		if err := state.Add(table, row); err != nil {
+			return err
 		}
-		if err := state.Load(name, tables[name]); err != nil {
-			return nil, nil, err
-		}
-		book.Load(name, tables[name])
+		book.Add(table, row)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the branch status: %w", err)
 	}
 	return state, book, nil
 }

@@ -144,12 +144,8 @@ func entryOf(t *testing.T, s storing, commit string) *plan.Entry {
 	if _, err := s.Fetch(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	tables, err := s.Tables(t.Context(), commit, ledger.Tables...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	state, err := ledger.Decode(tables)
-	if err != nil {
+	state := ledger.NewState()
+	if err := s.EachRow(t.Context(), commit, ledger.Tables, state.Add); err != nil {
 		t.Fatal(err)
 	}
 	return state.Entries[storedID]

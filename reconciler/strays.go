@@ -191,8 +191,9 @@ func (r *Reconciler) clearStrays(ctx context.Context, now time.Time) {
 func (r *Reconciler) removal(id string, s ledger.Stray, now time.Time) (plan.Action, bool) {
 	a := plan.Action{Name: s.Kind + " " + id, Disruption: plan.None, Summary: fmt.Sprintf("remove %s %s: on no record since %s",
 		s.Kind, id, s.Since.UTC().Format(time.DateTime))}
+	agent := r.world.agents[id]
 	switch {
-	case s.Kind == "machine" && r.world.agents[id].Order != nil:
+	case s.Kind == "machine" && agent != nil && agent.Order != nil:
 		return a, false // it serves somebody: a record that was put back to an older one does not know it
 	case s.Kind == "machine" && r.cfg.Grace.Machines > 0 && now.Sub(s.Since) >= r.cfg.Grace.Machines:
 		a.Kind, a.MachineID = plan.TerminateMachine, id

@@ -139,11 +139,10 @@ type slowAgents struct {
 	asked map[string]bool
 }
 
-func (a *slowAgents) Reports() map[string]plan.Agent {
+func (a *slowAgents) Reports() map[string]*plan.Agent {
 	reports := a.Agents.Reports()
-	for id, r := range reports {
+	for _, r := range reports { // made anew each time
 		r.Version = "9.9.8"
-		reports[id] = r
 	}
 	return reports
 }

@@ -14,7 +14,7 @@ import (
 type world struct {
 	machines map[string]plan.Machine // by id
 	volumes  map[string]plan.Volume  // by id
-	agents   map[string]plan.Agent   // by machine id
+	agents   map[string]*plan.Agent  // by machine id; as their clients keep them
 	gaps     map[string]ledger.Gap   // by kind
 	byLaunch map[launchKey]string    // machine id
 	byOwner  map[string][]string     // volume ids by deployment
@@ -33,7 +33,7 @@ type launchKey struct {
 
 func newWorld() world {
 	return world{
-		machines: map[string]plan.Machine{}, volumes: map[string]plan.Volume{}, agents: map[string]plan.Agent{},
+		machines: map[string]plan.Machine{}, volumes: map[string]plan.Volume{}, agents: map[string]*plan.Agent{},
 		gaps: map[string]ledger.Gap{}, byLaunch: map[launchKey]string{}, byOwner: map[string][]string{},
 		names: newNames(), certificates: map[string]plan.Certificate{}, strays: map[string]ledger.Stray{},
 	}
@@ -187,7 +187,7 @@ func (r *Reconciler) seeGap(kind, reason string, now time.Time) {
 
 // seeAgents takes in the agents' reports, which are values: one that is equal to
 // the last changes nothing.
-func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
+func (r *Reconciler) seeAgents(reports map[string]*plan.Agent) {
 	w := &r.world
 	var soonest time.Time
 	for id, a := range reports {
@@ -197,12 +197,12 @@ func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 		if !a.Reachable {
 			a = r.withAddress(id, a)
 		}
-		if old, ok := w.agents[id]; ok && sameAgent(old, a) && !w.restage {
+		if old := w.agents[id]; old != nil && (old == a || sameAgent(*old, *a)) && !w.restage {
 			continue
 		}
 		w.agents[id] = a
 		delete(r.state.Agents, id) // what others had heard is old now
-		r.book.Set(ledger.Owner{Kind: "agent", ID: id}, ledger.AgentRecords(id, a))
+		r.book.Set(ledger.Owner{Kind: "agent", ID: id}, ledger.AgentRecords(id, *a))
 		r.desk.mark(r.ownerOf(w.machines[id]))
 	}
 	for id := range w.agents {
@@ -218,13 +218,14 @@ func (r *Reconciler) seeAgents(reports map[string]plan.Agent) {
 
 // withAddress keeps where the database was last reached: it comes back there, and
 // clients that know the address should not lose it meanwhile.
-func (r *Reconciler) withAddress(id string, a plan.Agent) plan.Agent {
-	last, ok := r.world.agents[id]
-	if !ok {
-		last = r.state.Agents[id]
+func (r *Reconciler) withAddress(id string, a *plan.Agent) *plan.Agent {
+	last := r.state.Agents[id]
+	if seen := r.world.agents[id]; seen != nil {
+		last = *seen
 	}
-	a.Host, a.Port = last.Host, last.Port
-	return a
+	with := *a
+	with.Host, with.Port = last.Host, last.Port
+	return &with
 }
 
 func sameAgent(a, b plan.Agent) bool {
@@ -280,8 +281,8 @@ func (r *Reconciler) input(id string, now time.Time) plan.Input {
 			}
 			if mid, ok := r.world.byLaunch[key]; ok {
 				in.Machines = append(in.Machines, r.world.machines[mid])
-				if a, ok := r.world.agents[mid]; ok {
-					in.Agents[mid] = a
+				if a := r.world.agents[mid]; a != nil {
+					in.Agents[mid] = *a
 				}
 			}
 		}

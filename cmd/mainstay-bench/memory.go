@@ -94,12 +94,13 @@ func layStill(ctx context.Context, dir string, n int) error {
 		return err
 	}
 	var w stillWorld
-	w.Agents = map[string]plan.Agent{}
+	w.Agents = map[string]*plan.Agent{}
 	for _, in := range healthy(snapshot) {
 		m := in.Machines[0]
 		w.Inventory.Machines = append(w.Inventory.Machines, m)
 		w.Inventory.Volumes = append(w.Inventory.Volumes, in.Volumes[0])
-		w.Agents[m.ID] = in.Agents[m.ID]
+		agent := in.Agents[m.ID]
+		w.Agents[m.ID] = &agent
 	}
 	data, err := json.Marshal(w)
 	if err != nil {

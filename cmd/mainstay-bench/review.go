@@ -151,7 +151,7 @@ func recordHealthy(ctx context.Context, r *repo.Repo) error {
 	if err != nil {
 		return err
 	}
-	book := ledger.NewBook(nil) // which orders edits as a control plane does: in another order they cost ten times the space
+	book := ledger.NewBook() // which orders edits as a control plane does: in another order they cost ten times the space
 	for id, in := range healthy(snapshot) {
 		m, v := in.Machines[0], in.Volumes[0]
 		book.Set(ledger.Owner{Kind: "entry", ID: id}, ledger.EntryRecords(in.Entry))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/ci"
+	"github.com/mainstaydb/mainstay/cmd/mainstay/controlplane"
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -36,6 +37,7 @@ const stillPatience = 5 * time.Minute
 // still runs the real loop on the real repository in a world where nothing happens,
 // until it is at rest, and tells its memory on standard output.
 func still(ctx context.Context, dir string) error {
+	controlplane.SpareMemory()
 	r, err := repo.Open(ctx, stillRepo(dir))
 	if err != nil {
 		return err
@@ -83,7 +85,7 @@ func writeHeap(name string) error {
 // the loop keeps of it is.
 type stillWorld struct {
 	Inventory plan.Inventory
-	Agents    map[string]plan.Agent // by machine
+	Agents    map[string]*plan.Agent // by machine
 }
 
 func readStill(file string) (w stillWorld, err error) {
@@ -132,7 +134,7 @@ func (s *stillStore) Publish(ctx context.Context, base string, edits []ledger.Ed
 type stillAgents struct {
 	reconciler.Agents
 	cloud   *stillCloud
-	reports map[string]plan.Agent
+	reports map[string]*plan.Agent
 }
 
 func (a *stillAgents) Track([]plan.Machine) {
@@ -144,6 +146,6 @@ func (a *stillAgents) Track([]plan.Machine) {
 	}
 }
 
-func (a *stillAgents) Reports() map[string]plan.Agent { return maps.Clone(a.reports) }
+func (a *stillAgents) Reports() map[string]*plan.Agent { return maps.Clone(a.reports) }
 
 func (a *stillAgents) Changed() <-chan struct{} { return nil }

@@ -107,6 +107,7 @@ func openPlane(ctx context.Context, c daemon.Config, h home.Home, file string, l
 	if err != nil {
 		return nil, nil, err
 	}
+	controlplane.SpareMemory()
 	clone, err := repo.Open(ctx, repo.Options{
 		Dir: h.Clone(), Hub: c.Hub.URL, User: c.Hub.User, Password: password,
 		Author: repo.Author{Name: "mainstay", Email: "mainstay@localhost"}, Logger: log,

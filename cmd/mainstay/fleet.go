@@ -105,6 +105,7 @@ func (f *fleet) startHub(ctx context.Context) (err error) {
 // openClone clones the hub or opens the clone, and makes the example fleet on a
 // hub that is empty.
 func (f *fleet) openClone(ctx context.Context) (err error) {
+	controlplane.SpareMemory()
 	f.clone, err = repo.Open(ctx, repo.Options{
 		Dir: f.home.Clone(), Hub: f.hub.URL(), User: hub.User, Password: f.password,
 		Author: repo.Author{Name: "mainstay", Email: "mainstay@localhost"}, Logger: f.log,

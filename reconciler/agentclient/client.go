@@ -61,15 +61,15 @@ type Client struct {
 	mu       sync.Mutex
 	running  context.Context // Run's; nil: not running
 	watchers map[string]*watcher
-	reports  map[string]plan.Agent
-	news     chan struct{} // closed at the next report
+	reports  map[string]*plan.Agent // never changed: a newer one is another
+	news     chan struct{}          // closed at the next report
 	ends     sync.WaitGroup
 }
 
 // New returns a client that knows no machine.
 func New(opts Options) *Client {
 	c := &Client{opts: opts, log: opts.Logger, changed: make(chan struct{}, 1),
-		watchers: make(map[string]*watcher), reports: make(map[string]plan.Agent), news: make(chan struct{})}
+		watchers: make(map[string]*watcher), reports: make(map[string]*plan.Agent), news: make(chan struct{})}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -147,7 +147,7 @@ func (c *Client) start(w *watcher) {
 }
 
 // Reports implements reconciler.Agents.
-func (c *Client) Reports() map[string]plan.Agent {
+func (c *Client) Reports() map[string]*plan.Agent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.reports)
@@ -159,20 +159,21 @@ func (c *Client) Changed() <-chan struct{} { return c.changed }
 // report files a watcher's report, unless its machine is no longer tracked.
 func (c *Client) report(w *watcher, r plan.Agent) {
 	c.mu.Lock()
-	old, had := c.reports[w.id]
+	old := c.reports[w.id]
 	if c.watchers[w.id] != w {
 		c.mu.Unlock()
 		return
 	}
-	r.Since = old.Since
-	if !had || old.Reachable != r.Reachable {
+	if old != nil && old.Reachable == r.Reachable {
+		r.Since = old.Since
+	} else {
 		r.Since = time.Now()
 	}
-	c.reports[w.id] = r
+	c.reports[w.id] = &r
 	close(c.news)
 	c.news = make(chan struct{})
 	c.mu.Unlock()
-	if had && sameForPlan(old, r) {
+	if old != nil && sameForPlan(*old, r) {
 		return
 	}
 	select {

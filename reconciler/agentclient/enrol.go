@@ -72,7 +72,8 @@ func (c *Client) untilEnrolled(ctx context.Context, w *watcher) error {
 func (c *Client) enrolled(machineID string) (is bool, news <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.reports[machineID].Enrolled, c.news
+	r := c.reports[machineID]
+	return r != nil && r.Enrolled, c.news
 }
 
 // dialToHeal connects also to an agent that has no certificate yet or an old

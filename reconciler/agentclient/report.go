@@ -3,6 +3,7 @@ package agentclient
 import (
 	"reflect"
 	"time"
+	"unique"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -26,13 +27,13 @@ func reportOf(s *agentpb.StatusResponse) plan.Agent {
 		Order:           orderOf(s.GetOrder()),
 		Database:        states[db.GetState()],
 		DatabaseDetail:  fit(db.GetDetail(), longestText),
-		DatabaseVersion: fit(db.GetVersion(), longestVersion),
+		DatabaseVersion: shared(fit(db.GetVersion(), longestVersion)),
 		PID:             max(int(db.GetPid()), 0),
 		Host:            fit(db.GetHost(), longestName),
 		Port:            portOf(db.GetPort()),
 		VolumeAttached:  s.GetVolume().GetAttached(),
 		ListenerExpires: timeOf(s.GetListenerCertificateExpiresAt()),
-		Version:         fit(s.GetAgentVersion(), longestAgentVersion),
+		Version:         shared(fit(s.GetAgentVersion(), longestAgentVersion)),
 	}
 	for _, c := range s.GetConditions()[:min(len(s.GetConditions()), mostConditions)] {
 		r.Conditions = append(r.Conditions, plan.Condition{
@@ -41,6 +42,9 @@ func reportOf(s *agentpb.StatusResponse) plan.Agent {
 	}
 	return r
 }
+
+// shared is a text that many machines say, kept once.
+func shared(text string) string { return unique.Make(text).Value() }
 
 // messageOf is an order as agents are given it.
 func messageOf(o plan.Order) *agentpb.Order {
@@ -59,7 +63,7 @@ func orderOf(o *agentpb.Order) *plan.Order {
 	}
 	return &plan.Order{
 		Generation: o.GetGeneration(), Deployment: fit(o.GetDeployment(), longestName), Name: fit(o.GetName(), longestName),
-		DoltVersion: fit(o.GetDoltVersion(), longestVersion), DoltURL: o.GetDoltUrl(), DoltSHA256: fit(o.GetDoltSha256(), longestName),
+		DoltVersion: shared(fit(o.GetDoltVersion(), longestVersion)), DoltURL: shared(o.GetDoltUrl()), DoltSHA256: shared(fit(o.GetDoltSha256(), longestName)),
 		Settings: o.GetSettings(), Certificate: fit(o.GetCertificate(), longestName),
 	}
 }

@@ -253,13 +253,14 @@ func heard(t *testing.T, c *Client, id, what string, holds func(plan.Agent) bool
 	t.Helper()
 	late := time.After(patience)
 	for {
-		if r, ok := c.Reports()[id]; ok && holds(r) {
-			return r
+		r := c.Reports()[id]
+		if r != nil && holds(*r) {
+			return *r
 		}
 		select {
 		case <-c.Changed():
 		case <-late:
-			t.Fatalf("not heard of: %s; the report is %+v", what, c.Reports()[id])
+			t.Fatalf("not heard of: %s; the report is %+v", what, r)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // whether another is the same: whole rows were half of what a large fleet took of a
 // control plane's memory.
 type Book struct {
-	published map[Owner][]line
+	published map[string]map[string][]line // by an owner's kind and id
 	staged    map[Owner][]draft
 }
 
@@ -31,28 +31,35 @@ type Edit struct {
 	Delete bool
 }
 
-// NewBook begins with what is published.
-func NewBook(tables map[string][]specs.Row) *Book {
-	b := &Book{published: map[Owner][]line{}, staged: map[Owner][]draft{}}
-	for table, rows := range tables {
-		b.Load(table, rows)
-	}
-	return b
+// NewBook is a Book of nothing.
+func NewBook() *Book {
+	return &Book{published: map[string]map[string][]line{}, staged: map[Owner][]draft{}}
 }
 
-// Load takes in the published rows of one table, before anything is staged.
-func (b *Book) Load(table string, rows []specs.Row) {
-	for _, row := range rows {
-		o, l := ownerOf(table, row), lineOf(table, normal(row))
-		i, _ := slices.BinarySearchFunc(b.published[o], l, line.compare)
-		b.published[o] = slices.Insert(b.published[o], i, l)
+// Add takes in a published row, before anything is staged.
+func (b *Book) Add(table string, row specs.Row) {
+	o, l := ownerOf(table, row), lineOf(table, normal(row))
+	lines := b.published[o.Kind][o.ID]
+	i, _ := slices.BinarySearchFunc(lines, l, line.compare)
+	b.publish(o, slices.Insert(lines, i, l))
+}
+
+// publish sets the lines of an owner.
+func (b *Book) publish(o Owner, lines []line) {
+	kind := b.published[o.Kind]
+	if kind == nil {
+		kind = map[string][]line{}
+		b.published[o.Kind] = kind
+	}
+	if kind[o.ID] = lines; len(lines) == 0 {
+		delete(kind, o.ID)
 	}
 }
 
 // Set stages the rows of an owner; none: all of them go.
 func (b *Book) Set(o Owner, records []Record) {
 	drafts := draftsOf(records)
-	if slices.EqualFunc(drafts, b.published[o], func(d draft, l line) bool { return d.line == l }) {
+	if slices.EqualFunc(drafts, b.published[o.Kind][o.ID], func(d draft, l line) bool { return d.line == l }) {
 		delete(b.staged, o)
 		return
 	}
@@ -62,17 +69,17 @@ func (b *Book) Set(o Owner, records []Record) {
 // Owners lists the owners of one kind that have rows now.
 func (b *Book) Owners(kind string) []string {
 	var ids []string
-	for o, lines := range b.published {
+	for id, lines := range b.published[kind] {
 		n := len(lines)
-		if drafts, ok := b.staged[o]; ok {
+		if drafts, ok := b.staged[Owner{kind, id}]; ok {
 			n = len(drafts)
 		}
-		if o.Kind == kind && n > 0 {
-			ids = append(ids, o.ID)
+		if n > 0 {
+			ids = append(ids, id)
 		}
 	}
 	for o, drafts := range b.staged {
-		if _, ok := b.published[o]; !ok && o.Kind == kind && len(drafts) > 0 {
+		if _, ok := b.published[kind][o.ID]; !ok && o.Kind == kind && len(drafts) > 0 {
 			ids = append(ids, o.ID)
 		}
 	}
@@ -84,7 +91,7 @@ func (b *Book) Owners(kind string) []string {
 func (b *Book) Edits() []Edit {
 	var es []Edit
 	for o, drafts := range b.staged {
-		old := b.published[o]
+		old := b.published[o.Kind][o.ID]
 		for _, d := range drafts {
 			if i, there := slices.BinarySearchFunc(old, d.line, line.compare); !there || old[i] != d.line {
 				es = append(es, Edit{Table: d.table, Row: d.row})
@@ -105,17 +112,13 @@ func (b *Book) Edits() []Edit {
 // Published says that the staged rows are on the hub now.
 func (b *Book) Published() {
 	for o, drafts := range b.staged {
-		if len(drafts) == 0 {
-			delete(b.published, o)
-			continue
-		}
 		lines := make([]line, len(drafts))
 		for i, d := range drafts {
 			lines[i] = d.line
 		}
-		b.published[o] = lines
+		b.publish(o, lines)
 	}
-	clear(b.staged)
+	b.staged = map[Owner][]draft{} // a cleared map would stay as large as the fleet
 }
 
 func ownerOf(table string, row specs.Row) Owner {

@@ -13,8 +13,10 @@ import (
 func Decode(tables map[string][]specs.Row) (*State, error) {
 	s := NewState()
 	for _, table := range Tables {
-		if err := s.Load(table, tables[table]); err != nil {
-			return nil, err
+		for _, row := range tables[table] {
+			if err := s.Add(table, row); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, nil
@@ -29,23 +31,21 @@ func NewState() *State {
 	}
 }
 
-// Load reads the rows of one table; it is called once for each of Tables, in that
-// order: slots belong to entries.
-func (s *State) Load(table string, rows []specs.Row) error {
-	for _, row := range rows {
-		r := &reader{table: table, row: row}
-		s.decode(r)
-		if r.err != nil {
-			return r.err
-		}
+// Add reads one row. Rows come in the order of Tables: slots belong to entries.
+func (s *State) Add(table string, row specs.Row) error {
+	r := &reader{table: table, row: row}
+	s.decode(r)
+	return r.err
+}
+
+// addSlot keeps a deployment's slots in order, the newest generation first.
+func (s *State) addSlot(slot plan.Slot) {
+	e := s.Entries[slot.Deployment]
+	if e == nil {
+		return
 	}
-	if table != "slots" {
-		return nil
-	}
-	for _, e := range s.Entries {
-		slices.SortFunc(e.Slots, func(a, b plan.Slot) int { return cmp.Compare(b.Generation, a.Generation) })
-	}
-	return nil
+	e.Slots = append(e.Slots, slot)
+	slices.SortFunc(e.Slots, func(a, b plan.Slot) int { return cmp.Compare(b.Generation, a.Generation) })
 }
 
 func (s *State) decode(r *reader) {
@@ -59,10 +59,7 @@ func (s *State) decode(r *reader) {
 	case "entries":
 		s.Entries[r.text("deployment")] = decodeEntry(r)
 	case "slots":
-		slot := decodeSlot(r)
-		if e := s.Entries[slot.Deployment]; e != nil {
-			e.Slots = append(e.Slots, slot)
-		}
+		s.addSlot(decodeSlot(r))
 	case "claims":
 		s.Claims[r.text("deployment")] = Claim{Holder: r.text("holder"), Until: r.moment("until_at")}
 	case "machines":

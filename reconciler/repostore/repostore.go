@@ -10,6 +10,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/proposals"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
@@ -29,6 +30,20 @@ func (s Store) Fetch(ctx context.Context) (reconciler.Heads, error) {
 func (s Store) Commit(ctx context.Context, hash string) (reconciler.Commit, error) {
 	c, err := s.Repo.Commit(ctx, hash)
 	return reconciler.Commit{Author: c.Email, Message: c.Message, Parents: c.Parents}, err
+}
+
+// Snapshot loads the desired state whole. The loop does so once and reads differences
+// from then on, so the engine keeps nothing of it.
+func (s Store) Snapshot(ctx context.Context, commit string) (*specs.Snapshot, error) {
+	defer s.Repo.Forget()
+	return s.Repo.Snapshot(ctx, commit)
+}
+
+// EachRow reads tables of the branch status whole, and has the engine keep nothing of
+// them either.
+func (s Store) EachRow(ctx context.Context, commit string, names []string, do func(table string, row specs.Row) error) error {
+	defer s.Repo.Forget()
+	return s.Repo.EachRow(ctx, commit, names, do)
 }
 
 // Approvals are the mail addresses of those who approved a commit. A hub that never

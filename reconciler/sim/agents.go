@@ -32,15 +32,15 @@ func (w *World) Agents() *Agents {
 func (a *Agents) Track([]plan.Machine) {}
 
 // Reports returns all agents' reports.
-func (a *Agents) Reports() map[string]plan.Agent {
+func (a *Agents) Reports() map[string]*plan.Agent {
 	a.world.mu.Lock()
 	defer a.world.mu.Unlock()
-	reports := maps.Clone(a.world.agents)
-	for id, g := range reports {
+	reports := make(map[string]*plan.Agent, len(a.world.agents))
+	for id, g := range a.world.agents {
 		if a.cut[id] {
 			g.Reachable, g.Error = false, "no way to it"
-			reports[id] = g
 		}
+		reports[id] = &g
 	}
 	return reports
 }

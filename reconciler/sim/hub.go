@@ -64,11 +64,8 @@ func (h *Hub) Desired() *specs.Snapshot {
 // State is the branch status as values.
 func (h *Hub) State() (*ledger.State, error) {
 	heads, _ := h.Fetch(context.Background())
-	tables, err := h.Tables(context.Background(), heads.Status, ledger.Tables...)
-	if err != nil {
-		return nil, err
-	}
-	return ledger.Decode(tables)
+	state := ledger.NewState()
+	return state, h.EachRow(context.Background(), heads.Status, ledger.Tables, state.Add)
 }
 
 var _ reconciler.Store = (*Hub)(nil)
@@ -163,22 +160,22 @@ func (h *Hub) MergeBase(_ context.Context, a, b string) (string, error) {
 // Approvals implements reconciler.Store: there are no reviews.
 func (h *Hub) Approvals(context.Context, string) ([]string, error) { return nil, nil }
 
-// Tables implements reconciler.Store.
-func (h *Hub) Tables(_ context.Context, hash string, names ...string) (map[string][]specs.Row, error) {
+// EachRow implements reconciler.Store.
+func (h *Hub) EachRow(_ context.Context, hash string, names []string, do func(table string, row specs.Row) error) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	c, err := h.at(hash)
+	h.mu.Unlock() // a commit stays as it is
 	if err != nil {
-		return nil, err
+		return err
 	}
-	tables := map[string][]specs.Row{}
 	for _, name := range names {
-		tables[name] = nil
 		for _, key := range slices.Sorted(maps.Keys(c.rows[name])) {
-			tables[name] = append(tables[name], c.rows[name][key])
+			if err := do(name, maps.Clone(c.rows[name][key])); err != nil {
+				return err
+			}
 		}
 	}
-	return tables, nil
+	return nil
 }
 
 // Publish implements reconciler.Store.

@@ -17,7 +17,7 @@ func (r *Repo) Snapshot(ctx context.Context, commit string) (*specs.Snapshot, er
 	}
 	defer s.close()
 	snapshot := specs.NewSnapshot()
-	l := loader{to: snapshot, shared: map[string]string{}}
+	l := loader{to: snapshot, shared: words{}}
 	for _, table := range specs.Tables() {
 		l.table = table
 		if err := s.each(l.row, "SELECT * FROM `"+table+"`"); err != nil && !notYet(table, err) {
@@ -44,7 +44,7 @@ func readError(table, commit string, err error) error {
 type loader struct {
 	to     *specs.Snapshot
 	table  string
-	shared map[string]string
+	shared words
 	index  map[string]int // of the columns of deployments
 }
 
@@ -77,15 +77,10 @@ func (l *loader) row(columns []string, values []any) error {
 }
 
 func (l *loader) share(column string, value any) any {
-	text, ok := value.(string)
-	if !ok || column == "id" || column == "name" {
-		return value
+	if text, ok := value.(string); ok && (column == "id" || column == "name") {
+		return strings.Clone(text)
 	}
-	if known, ok := l.shared[text]; ok {
-		return known
-	}
-	l.shared[text] = text
-	return text
+	return l.shared.own(value)
 }
 
 // Changes lists the rows of the desired state that differ between two commits,
@@ -194,24 +189,44 @@ func changeOf(table string, columns []string, values []any) specs.RowChange {
 	return specs.RowChange{Table: table, Key: keyOf(table, to), From: from, To: to}
 }
 
-// Tables reads whole tables of the branch status at a commit.
+// Tables reads whole tables of a branch that programs write, at a commit.
 func (r *Repo) Tables(ctx context.Context, commit string, names ...string) (map[string][]specs.Row, error) {
-	s, err := r.at(ctx, commit)
+	tables := make(map[string][]specs.Row, len(names))
+	err := r.EachRow(ctx, commit, names, func(table string, row specs.Row) error {
+		tables[table] = append(tables[table], row)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	tables := make(map[string][]specs.Row, len(names))
-	for _, name := range names {
-		var rows []specs.Row
-		err := s.each(func(columns []string, values []any) error {
-			rows = append(rows, rowOf(columns, values))
-			return nil
-		}, "SELECT * FROM `"+strings.ReplaceAll(name, "`", "``")+"`")
-		if err != nil {
-			return nil, readError(name, commit, err)
-		}
-		tables[name] = rows
-	}
 	return tables, nil
+}
+
+// EachRow is Tables row by row, one table after the other, for tables that as rows would
+// take many times what is kept of them. An error of do ends it and is returned.
+func (r *Repo) EachRow(ctx context.Context, commit string, names []string, do func(table string, row specs.Row) error) error {
+	s, err := r.at(ctx, commit)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	shared := words{}
+	for _, name := range names {
+		var told error
+		err := s.each(func(columns []string, values []any) error {
+			row := rowOf(columns, values)
+			for column, value := range row {
+				row[column] = shared.own(value)
+			}
+			told = do(name, row)
+			return told
+		}, "SELECT * FROM `"+strings.ReplaceAll(name, "`", "``")+"`")
+		switch {
+		case told != nil:
+			return told
+		case err != nil:
+			return readError(name, commit, err)
+		}
+	}
+	return nil
 }

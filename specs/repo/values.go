@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mainstaydb/mainstay/specs"
@@ -38,6 +39,30 @@ func textOf(v any) any {
 // timeText writes microseconds always: every time in the fleet's tables is a
 // DATETIME(6), and the same time must be the same text.
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+// words keeps texts that repeat once, and each as its own: the engine's are parts of
+// the page that they were read from, and who keeps one keeps the page.
+type words map[string]string
+
+// longestShared is the length up to which texts repeat: names, hashes, times. Longer
+// ones are what somebody said.
+const longestShared = 64
+
+func (w words) own(v any) any {
+	text, ok := v.(string)
+	if !ok {
+		return v
+	}
+	if len(text) > longestShared {
+		return strings.Clone(text)
+	}
+	known, ok := w[text]
+	if !ok {
+		known = strings.Clone(text)
+		w[known] = known
+	}
+	return known
+}
 
 // rowOf copies one answer into a row.
 func rowOf(columns []string, values []any) specs.Row {
