@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
 	"github.com/mainstaydb/mainstay/specs"
+	"github.com/mainstaydb/mainstay/specs/repo"
 	"github.com/spf13/cobra"
 )
 
@@ -92,19 +95,88 @@ func (c *client) statusAt(ctx context.Context, o statusOptions) (view.Status, er
 			return view.Status{}, err
 		}
 	}
+	if o.name != "" {
+		return c.statusOfOne(ctx, heads, o.name)
+	}
 	desired, state, err := c.read(ctx, heads.Main, heads.Status, ledger.Shown...)
 	if err != nil {
 		return view.Status{}, err
 	}
-	s := view.NewStatus(heads.Main, desired, state)
-	if o.name == "" {
-		return s, nil
+	return view.NewStatus(heads.Main, desired, state), nil
+}
+
+// statusOfOne reads the status of one deployment, and of the others no more than whether
+// the fleet has converged hangs on: a large fleet's rows take longer than all the rest.
+func (c *client) statusOfOne(ctx context.Context, heads repo.Heads, name string) (view.Status, error) {
+	one, ok, err := c.statusOfRow(ctx, heads, name)
+	if ok || err != nil {
+		return one, err
 	}
-	one, ok := s.Only(o.name)
-	if !ok {
-		return view.Status{}, fmt.Errorf("there is no deployment %q; mainstay status lists them", o.name)
+	// It has no row of that name: it is on its way out, or renamed in a commit that is not in force.
+	desired, state, err := c.read(ctx, heads.Main, heads.Status, ledger.Shown...)
+	if err != nil {
+		return view.Status{}, err
+	}
+	if one, ok = view.NewStatus(heads.Main, desired, state).Only(name); !ok {
+		return view.Status{}, fmt.Errorf("there is no deployment %q; mainstay status lists them", name)
 	}
 	return one, nil
+}
+
+// statusOfRow is statusOfOne where main has a row of that name or id.
+func (c *client) statusOfRow(ctx context.Context, heads repo.Heads, name string) (s view.Status, ok bool, err error) {
+	wanted, err := c.Column(ctx, heads.Main, specs.TableDeployments, "id")
+	if err != nil {
+		return s, false, err
+	}
+	desired := specs.NewSnapshot()
+	for _, column := range []string{"name", "id"} {
+		rows, err := c.Rows(ctx, heads.Main, specs.TableDeployments, column, []string{name})
+		if err != nil {
+			return s, false, err
+		}
+		for _, row := range rows {
+			id, _ := row["id"].(string)
+			desired.Load(specs.TableDeployments, id, row)
+		}
+		if len(rows) > 0 {
+			break
+		}
+	}
+	if len(desired.Deployments) == 0 {
+		return s, false, nil
+	}
+	state, seen, err := c.stateAround(ctx, heads.Status, slices.Collect(maps.Keys(desired.Deployments)))
+	if err != nil {
+		return s, false, err
+	}
+	s = view.NewStatus(heads.Main, desired, state)
+	for _, id := range wanted {
+		if _, found := slices.BinarySearch(seen, id); !found {
+			s.Converged = false
+		}
+	}
+	s, ok = s.Only(name)
+	return s, ok, nil
+}
+
+// stateAround loads of what status shows the rows of some deployments and what is small,
+// and the ids of all deployments, sorted.
+func (c *client) stateAround(ctx context.Context, status string, ids []string) (*ledger.State, []string, error) {
+	seen, err := c.Column(ctx, status, "deployments", "id")
+	if err != nil {
+		return nil, nil, err
+	}
+	others := slices.DeleteFunc(slices.Clone(ledger.Shown), func(table string) bool { return table == "deployments" })
+	tables, err := c.Tables(ctx, status, others...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tables["deployments"], err = c.Rows(ctx, status, "deployments", "id", ids); err != nil {
+		return nil, nil, err
+	}
+	state, err := decodeState(tables)
+	return state, seen, err
 }
 
 // read loads the desired state and some of the ledger's tables at two commits.
@@ -117,11 +189,16 @@ func (c *client) read(ctx context.Context, main, status string, of ...string) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	state, err := decodeState(tables)
+	return desired, state, err
+}
+
+func decodeState(tables map[string][]specs.Row) (*ledger.State, error) {
 	state, err := ledger.Decode(tables)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the branch status cannot be read; was it written by hand, or by a newer mainstay? %w", err)
+		return nil, fmt.Errorf("the branch status cannot be read; was it written by hand, or by a newer mainstay? %w", err)
 	}
-	return desired, state, nil
+	return state, nil
 }
 
 func (a *app) writeStatus(s view.Status) error {

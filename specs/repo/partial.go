@@ -111,6 +111,20 @@ func (r *Repo) Rows(ctx context.Context, commit, table, column string, values []
 	return s.rowsWith(commit, table, column, values)
 }
 
+// Column reads one column of a table at a commit, sorted.
+func (r *Repo) Column(ctx context.Context, commit, table, column string) ([]string, error) {
+	s, err := r.at(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	values, err := s.column("SELECT `" + column + "` FROM `" + table + "`")
+	if err != nil {
+		return nil, readError(table, commit, err)
+	}
+	return values, nil
+}
+
 // inAtOnce bounds the values of one statement: parsing costs more than linearly in
 // its length.
 const inAtOnce = 200

@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 )
 
@@ -119,6 +122,25 @@ func TestDemo(t *testing.T) {
 		f.wait("status no longer tells of it", func(s view.Status) bool { return len(s.Conditions) == 0 })
 		f.sql("INSERT INTO deployments (name) VALUES ('unblocked')")
 		f.serves("unblocked")
+	})
+
+	f.sub("the status of one is its part of the fleet's", func(t *testing.T) {
+		f.sql("DELETE FROM deployments WHERE name = 'by-push'") // it has no row, and is there until its retention ends
+		whole := f.converged()
+		for _, name := range []string{"orders", f.deployment("orders").ID, "by-push"} {
+			want, there := whole.Only(name)
+			if !there {
+				t.Fatalf("there is no %s in %+v", name, whole)
+			}
+			var got view.Status
+			if err := json.Unmarshal([]byte(f.do("status", name, "-o", "json")), &got); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(view.Status{})); d != "" {
+				t.Errorf("mainstay status %s (-want +got):\n%s", name, d)
+			}
+		}
+		f.refused(1, []string{"nobody", "mainstay status"}, "status", "nobody")
 	})
 }
 
