@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dolthub/dolt/go/libraries/doltcore/creds"
 	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
@@ -25,8 +26,9 @@ import (
 type link struct {
 	user, password string
 
-	mu   sync.Mutex
-	open *opened // nil: dial at the next use
+	mu    sync.Mutex
+	open  *opened // nil: dial at the next use
+	clone atomic.Pointer[store]
 }
 
 type opened struct {
@@ -56,12 +58,13 @@ func (l *link) close() error {
 	return nil
 }
 
-// shareLinks puts the factory before the engine's own for http and https. It is
+// shareLinks puts the factories before the engine's own for http, https and files. It is
 // the engine's registry that holds it; a use without a link is passed on.
 var shareLinks = sync.OnceFunc(func() {
 	for _, scheme := range []string{dbfactory.HTTPScheme, dbfactory.HTTPSScheme} {
 		dbfactory.DBFactories[scheme] = linkFactory{dbfactory.DBFactories[scheme]}
 	}
+	dbfactory.DBFactories[dbfactory.FileScheme] = cloneFactory{dbfactory.DBFactories[dbfactory.FileScheme]}
 })
 
 type linkFactory struct{ dbfactory.DBFactory }
@@ -85,7 +88,7 @@ func (f linkFactory) CreateDB(
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		l.open = &opened{db, vrw, node}
+		l.open = beside(&l.clone, db, vrw, node)
 	}
 	return l.open.db, l.open.vrw, l.open.node, nil
 }

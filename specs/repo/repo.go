@@ -129,7 +129,7 @@ func (r *Repo) open(ctx context.Context) error {
 		return fmt.Errorf("the clone in %s cannot be opened: %w", r.opts.Dir, err)
 	}
 	r.connector, r.db = connector, sql.OpenDB(connector)
-	if err := r.db.PingContext(ctx); err != nil {
+	if err := r.db.PingContext(r.link.with(ctx)); err != nil {
 		return openError(r.opts.Dir, err)
 	}
 	if !cloned {
