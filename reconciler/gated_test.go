@@ -148,7 +148,10 @@ func (c gatedCloud) StartMachine(ctx context.Context, id string) error {
 }
 
 func (c gatedCloud) TerminateMachine(ctx context.Context, id string) error {
-	return thrown(ctx, c.gate, toCloud, "terminate "+id, func(ctx context.Context) error { return c.Cloud.TerminateMachine(ctx, id) })
+	return thrown(ctx, c.gate, toCloud, "terminate "+id, func(ctx context.Context) error {
+		c.gate.plane.s.witness.destroys(id)
+		return c.Cloud.TerminateMachine(ctx, id)
+	})
 }
 
 func (c gatedCloud) AttachVolume(ctx context.Context, volume, machine string) error {
@@ -189,7 +192,10 @@ func (a gatedAgents) Deploy(ctx context.Context, id string, order plan.Order) er
 }
 
 func (a gatedAgents) Stop(ctx context.Context, id string, generation int64) error {
-	return thrown(ctx, a.gate, toAgents, "stop "+id, func(ctx context.Context) error { return a.Agents.Stop(ctx, id, generation) })
+	return thrown(ctx, a.gate, toAgents, "stop "+id, func(ctx context.Context) error {
+		a.gate.plane.s.witness.destroys(id)
+		return a.Agents.Stop(ctx, id, generation)
+	})
 }
 
 type gatedNames struct {

@@ -112,8 +112,15 @@ func (p *simPlane) killAt(moment int) {
 }
 
 // pause has the process stand still, as a machine does that is suspended: what it was
-// about to do it does when it wakes.
-func (p *simPlane) pause(d time.Duration) { g, _ := p.now(); g.pauseUntil(time.Now().Add(d)) }
+// about to do it does when it wakes. One that stands still is not woken by it.
+func (p *simPlane) pause(d time.Duration) {
+	g, _ := p.now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if until := time.Now().Add(d); until.After(g.paused) {
+		g.paused = until
+	}
+}
 
 // moments is how many there were in the present life.
 func (p *simPlane) moments() int {
@@ -157,7 +164,7 @@ func (p *simPlane) stop() {
 	p.over = true
 	g := p.gate
 	p.mu.Unlock()
-	g.pauseUntil(time.Time{})
+	g.wake()
 	g.cancel()
 	<-p.ended
 }
@@ -235,10 +242,10 @@ func (g *gate) rest(where string) bool {
 	return true
 }
 
-func (g *gate) pauseUntil(t time.Time) {
+func (g *gate) wake() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.paused = t
+	g.paused = time.Time{}
 }
 
 func (g *gate) die() {

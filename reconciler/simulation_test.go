@@ -104,13 +104,14 @@ func (s *simulation) end() {
 	}
 }
 
-// change commits to main, and says so.
-func (s *simulation) change(message string, change func(*specs.Snapshot)) {
-	s.hub.Change("ann@example.com", message, change)
+// change commits to main, and says so. It returns the commit.
+func (s *simulation) change(message string, change func(*specs.Snapshot)) string {
+	commit := s.hub.Change("ann@example.com", message, change)
 	for _, p := range s.planes {
 		p.wake()
 	}
 	s.settle()
+	return commit
 }
 
 // settle lets everybody take in what was just done. Two changes at one instant would be
@@ -134,6 +135,7 @@ func (s *simulation) put(n int, change func(*specs.Deployment)) {
 			change(row)
 		}
 		s.witness.want(id, row.Running)
+		s.witness.comesBack(id)
 		d.PutDeployment(row)
 	})
 }
@@ -149,19 +151,50 @@ func rowID(n int) string { return fmt.Sprintf("00000000-0000-0000-0000-%012d", n
 func (s *simulation) remove(n int) {
 	id := rowID(n)
 	s.witness.want(id, false)
-	s.change(fmt.Sprint("delete ", n), func(d *specs.Snapshot) {
-		if old := d.Deployments[id]; old != nil {
-			s.mu.Lock()
-			s.last[id] = old
-			s.until[id] = time.Now().Add(time.Duration(old.RetentionDays) * 24 * time.Hour)
-			s.mu.Unlock()
-			gone := specs.NewSnapshot()
-			gone.PutDeployment(old.Clone())
-			for _, c := range specs.Diff(specs.NewSnapshot(), gone) {
-				d.Apply([]specs.RowChange{{Table: c.Table, Key: c.Key, From: c.To}})
+	s.change(fmt.Sprint("delete ", n), func(d *specs.Snapshot) { s.removeRow(d, id) })
+}
+
+func (s *simulation) removeRow(d *specs.Snapshot, id string) {
+	old := d.Deployments[id]
+	if old == nil {
+		return
+	}
+	s.mu.Lock()
+	s.last[id] = old
+	s.until[id] = time.Now().Add(time.Duration(old.RetentionDays) * 24 * time.Hour)
+	s.mu.Unlock()
+	gone := specs.NewSnapshot()
+	gone.PutDeployment(old.Clone())
+	for _, c := range specs.Diff(specs.NewSnapshot(), gone) {
+		d.Apply([]specs.RowChange{{Table: c.Table, Key: c.Key, From: c.To}})
+	}
+}
+
+// removeMany deletes all rows in one commit, of which at most so many may be destroyed
+// without an approval.
+func (s *simulation) removeMany(limit int) (rows int) {
+	ids := slices.Sorted(maps.Keys(s.hub.Desired().Deployments))
+	s.witness.goTogether(ids, limit, func() string {
+		return s.change("delete many", func(d *specs.Snapshot) {
+			d.Limits.MaxDestroyed = limit
+			for _, id := range ids {
+				s.removeRow(d, id)
 			}
-		}
+		})
 	})
+	return len(ids)
+}
+
+// approve has people agree to what removeMany did last, and says whether there is such.
+func (s *simulation) approve() bool {
+	commit := s.witness.agree()
+	if commit == "" {
+		return false
+	}
+	s.change("approve", func(d *specs.Snapshot) {
+		d.Approvals[commit] = specs.Approval{CommitHash: commit, ApprovedBy: "ann@example.com", Reason: "it is meant"}
+	})
+	return true
 }
 
 func (s *simulation) state() *ledger.State {

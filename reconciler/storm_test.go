@@ -52,6 +52,9 @@ func endure(s *simulation, told story) {
 // mostDisrupted is the fleet's limit of deployments that are disrupted at one time.
 const mostDisrupted = 2
 
+// mostDestroyed is the limit of what a commit may destroy, once all rows are deleted.
+const mostDestroyed = 2
+
 // leftToPeople are the reasons of waits that are meant to last, each of which says what
 // a person should look for.
 func leftToPeople(reason string) bool {
@@ -302,6 +305,15 @@ var byPeople = []happening{
 		n := r.IntN(w.story.fleet)
 		w.remove(n)
 		return fmt.Sprintf("db-%d", n)
+	}},
+	{"all-deleted", func(w *storming, _ *rand.Rand) string {
+		return fmt.Sprintf("%d rows in one commit", w.removeMany(mostDestroyed))
+	}},
+	{"deletion-approved", func(w *storming, _ *rand.Rand) string {
+		if !w.approve() {
+			return "there is none that waits for it"
+		}
+		return "the last of all rows"
 	}},
 	{"all-types-changed", func(w *storming, r *rand.Rand) string {
 		to := instanceTypes[r.IntN(len(instanceTypes))]

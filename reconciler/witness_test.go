@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,13 +29,17 @@ type witness struct {
 	replacing int             // the most deployments with two machines at one moment
 	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
-	strange   string // a machine that is not ours; empty: there is none
+	strange   string            // a machine that is not ours; empty: there is none
+	serving   map[string]string // machine by deployment, of those that serve alone
+	wavered   map[string]bool   // deployments that people did not want to run at some time
+	alive     map[string]bool   // machines
+	masses    []mass
 	// kept says whether the volume of a deployment must be there; nil: every one must.
 	kept func(deployment string) bool
 }
 
 func newWitness() *witness {
-	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}, unwanted: map[string]bool{}, excused: map[string]bool{}}
+	return &witness{slots: map[string]plan.SlotID{}, tokens: map[plan.SlotID]string{}, givenUp: map[plan.SlotID]bool{}, data: map[string]string{}, told: map[string]bool{}, unwanted: map[string]bool{}, excused: map[string]bool{}, wavered: map[string]bool{}}
 }
 
 // store is a hub whose publications are witnessed.
@@ -97,10 +102,12 @@ func (w *witness) look(v sim.View) {
 	defer w.mu.Unlock()
 	volume := w.volumes(v)
 	filled, machines := map[plan.SlotID]string{}, map[string]int{}
+	w.alive = map[string]bool{}
 	for _, m := range v.Machines {
 		if m.State == plan.MachineTerminated || m.ID == w.strange {
 			continue
 		}
+		w.alive[m.ID] = true
 		slot, claimed := w.slots[fmt.Sprint(m.Token, "/", m.Index)]
 		switch other := filled[slot]; {
 		case !claimed:
@@ -124,7 +131,78 @@ func (w *witness) look(v sim.View) {
 	}
 	w.replacing = max(w.replacing, replacing)
 	w.stopped = max(w.stopped, w.moving(v, machines))
-	w.databases(v, volume)
+	w.serving = w.databases(v, volume)
+	maps.DeleteFunc(w.serving, func(deployment, _ string) bool { return machines[deployment] != 1 })
+}
+
+// A mass is deployments that one commit deleted, more than may go without an approval.
+type mass struct {
+	commit   string
+	limit    int
+	machines map[string]string // by deployment that is still gone; empty: it was not at rest
+}
+
+// goTogether notes what a commit deletes. The machines that are watched are those of
+// databases that served on one machine and had nothing else in their past that a control
+// plane with an old plan might still do: nobody may stop or end them.
+func (w *witness) goTogether(ids []string, limit int, commit func() string) {
+	w.mu.Lock()
+	gone := mass{limit: limit, machines: map[string]string{}}
+	for _, id := range ids {
+		if w.data[id] == "" {
+			continue // what never served may not be on record yet, and does not count then
+		}
+		if gone.machines[id] = w.serving[id]; w.wavered[id] {
+			gone.machines[id] = ""
+		}
+	}
+	w.masses = append(w.masses, gone)
+	n := len(w.masses) - 1
+	w.mu.Unlock()
+	hash := commit()
+	for _, id := range ids {
+		w.want(id, false)
+	}
+	w.mu.Lock()
+	w.masses[n].commit = hash
+	w.mu.Unlock()
+}
+
+// comesBack notes that a deployment has a row again.
+func (w *witness) comesBack(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.masses {
+		delete(m.machines, id)
+	}
+}
+
+// agree forgets the last mass that is held, and names its commit; empty: there is none.
+func (w *witness) agree() (commit string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := len(w.masses) - 1; n >= 0 {
+		commit, w.masses = w.masses[n].commit, w.masses[:n]
+	}
+	return commit
+}
+
+// destroys is told before a control plane stops a database or ends its machine. One that
+// died may be ended by who does not see that yet.
+func (w *witness) destroys(machine string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.alive[machine] {
+		return
+	}
+	for _, m := range w.masses {
+		for deployment, held := range m.machines {
+			if held == machine && len(m.machines) > m.limit {
+				w.tell("%s of deployment %s was stopped or ended: commit %s deletes %d and at most %d may go without an approval",
+					machine, deployment, m.commit, len(m.machines), m.limit)
+			}
+		}
+	}
 }
 
 // moving counts the deployments of several machines of which one obeyed a stop and none
@@ -160,6 +238,7 @@ func (w *witness) want(deployment string, runs bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.unwanted[deployment] = !runs
+	w.wavered[deployment] = w.wavered[deployment] || !runs
 	w.excused[deployment] = w.excused[deployment] || !runs
 }
 
@@ -185,8 +264,9 @@ func (w *witness) volumes(v sim.View) map[string]string {
 	return at
 }
 
-func (w *witness) databases(v sim.View, volume map[string]string) {
-	serving := map[string]string{}
+// databases gives the machines that serve, by deployment.
+func (w *witness) databases(v sim.View, volume map[string]string) (serving map[string]string) {
+	serving = map[string]string{}
 	for id, a := range v.Agents {
 		if !a.Reachable || a.Database != plan.DatabaseServing || a.Order == nil {
 			continue
@@ -201,6 +281,7 @@ func (w *witness) databases(v sim.View, volume map[string]string) {
 		}
 		w.data[deployment] = volume[id]
 	}
+	return serving
 }
 
 // check fails the test for what was seen.
