@@ -101,7 +101,7 @@ func (r *Reconciler) lookAround(ctx context.Context, now time.Time) {
 	r.metrics.listed(inv.Gaps)
 	r.seeMachines(inv, now)
 	r.seeVolumes(inv, now)
-	r.world.seen = true
+	r.world.seen, r.world.listed = true, r.look.began
 	r.noteStrays(inv.Gaps, now)
 	r.cfg.Agents.Track(inv.Machines)
 }

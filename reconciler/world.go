@@ -20,6 +20,7 @@ type world struct {
 	byOwner  map[string][]string     // volume ids by deployment
 	restage  bool                    // the book was read anew: everything is staged again
 	seen     bool                    // it was listed at least once
+	listed   time.Time               // when the newest listing began
 	names    names
 	// certificates are the public authority's, by deployment.
 	certificates map[string]plan.Certificate
@@ -261,7 +262,7 @@ func (r *Reconciler) ownerOf(m plan.Machine) string {
 // input gathers what concerns one deployment.
 func (r *Reconciler) input(id string, now time.Time) plan.Input {
 	in := plan.Input{
-		Now: now, Entry: r.state.Entries[id], Agents: map[string]plan.Agent{}, Means: r.means,
+		Now: now, Listed: r.world.listed, Entry: r.state.Entries[id], Agents: map[string]plan.Agent{}, Means: r.means,
 		Gaps: plan.Gaps{Machines: r.world.gaps["machines"].Reason, Volumes: r.world.gaps["volumes"].Reason, Names: r.world.gaps["names"].Reason},
 	}
 	if s := r.desired.snapshot; s != nil {

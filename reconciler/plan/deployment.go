@@ -16,9 +16,12 @@ type Input struct {
 	Volumes  []Volume          // that are tagged with the deployment
 	// Bound is since when this control plane knows that a slot has a machine: a launch
 	// may come about long after its claim, and listings lag from then on.
-	Bound   map[SlotID]time.Time
-	Agents  map[string]Agent // by machine id; a machine without an entry was not asked yet
-	Gaps    Gaps
+	Bound  map[SlotID]time.Time
+	Agents map[string]Agent // by machine id; a machine without an entry was not asked yet
+	Gaps   Gaps
+	// Listed is when the listing began that Machines and Volumes are from: what it does
+	// not show may have been made since. Zero: now.
+	Listed  time.Time
 	Means   Means
 	Version specs.Version // of the row's release of Dolt: where it is fetched
 	// Addresses are the records that are the deployment's, and those of others at
@@ -66,6 +69,9 @@ const (
 	// listing before it counts as gone: EC2's reads are eventually consistent and
 	// usually catch up within seconds.
 	ListingLag = 2 * time.Minute
+	// relisted is how soon it is looked whether there is a newer listing: some seconds are
+	// the time from one to the next, where a few pages are all.
+	relisted = 5 * time.Second
 	// voidKept is how long a void slot is remembered so that a machine which turns
 	// up late is still known as ours and ended: client tokens are honoured for at
 	// least 24 hours after a machine's end.
@@ -108,6 +114,9 @@ type decision struct {
 
 func newDecision(in Input) *decision {
 	d := &decision{in: in, entry: &Entry{}}
+	if in.Listed.IsZero() {
+		d.in.Listed = in.Now
+	}
 	if in.Entry != nil {
 		d.entry = in.Entry.clone()
 	}
@@ -149,6 +158,19 @@ func (d *decision) listedBy(s Slot) time.Time {
 		made = m.LaunchedAt
 	}
 	return made.Add(ListingLag)
+}
+
+// awaitsListing says whether the listing is too old to show what is in every listing from
+// a moment on, and has it decided anew. A process that stood still wakes with an old one.
+func (d *decision) awaitsListing(from time.Time) bool {
+	if !d.in.Listed.Before(from) {
+		return false
+	}
+	if soon := d.in.Now.Add(relisted); from.Before(soon) {
+		from = soon
+	}
+	d.recheckAt(from)
+	return true
 }
 
 func (e *Entry) clone() *Entry {

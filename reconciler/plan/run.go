@@ -67,8 +67,7 @@ func (d *decision) giveUp() {
 			return
 		}
 	}
-	if listed := cur.ClaimedAt.Add(ListingLag); d.in.Now.Before(listed) {
-		d.recheckAt(listed)
+	if d.awaitsListing(cur.ClaimedAt.Add(ListingLag)) {
 		return
 	}
 	cur.State = SlotVoid

@@ -15,9 +15,7 @@ func (d *decision) settleSlots() {
 		case m != nil:
 			s.State, s.MachineID = SlotBound, m.ID
 		case s.State == SlotBound && d.in.Gaps.Machines == "":
-			if seen := d.listedBy(*s); d.in.Now.Before(seen) {
-				d.recheckAt(seen)
-			} else {
+			if !d.awaitsListing(d.listedBy(*s)) {
 				s.State = SlotVoid
 			}
 		}

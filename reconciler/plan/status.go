@@ -100,11 +100,9 @@ func (d *decision) addConditions(s *Status) {
 func (d *decision) retained() Condition {
 	c := Condition{Type: "Retained", Status: true, Reason: "RowDeleted"}
 	until, commit := d.entry.DeleteAfter.UTC().Format(time.DateTime), short(d.entry.DeletedIn)
-	listed := d.entry.DeletedAt.Add(ListingLag)
 	switch {
 	case d.volume() != nil || d.in.Gaps.Volumes != "":
-	case d.in.Now.Before(listed):
-		d.recheckAt(listed)
+	case d.awaitsListing(d.entry.DeletedAt.Add(ListingLag)):
 	default:
 		c.Reason = "VolumeMissing"
 		c.Message = fmt.Sprintf("volume %s was to be kept until %s and is not there any more: without it a revert of %s does not bring the database back",

@@ -41,7 +41,7 @@ func (d *decision) broughtVolume(vs []Volume) string {
 // volume cannot be attached to it too.
 func (d *decision) bringsVolume() bool {
 	cur := d.current()
-	return cur != nil && cur.Shape.Volume != nil && (d.machine == nil || d.in.Now.Before(d.listedBy(*cur)))
+	return cur != nil && cur.Shape.Volume != nil && (d.machine == nil || d.in.Listed.Before(d.listedBy(*cur)))
 }
 
 // onGivenUp says whether a volume came with a machine that was given up and still lives:
@@ -104,9 +104,8 @@ func (d *decision) volumeUnlisted() bool {
 	}
 	for _, s := range d.entry.Slots {
 		listed := d.listedBy(s)
-		if s.MachineID != "" && s.Shape.Volume != nil && d.in.Now.Before(listed) {
-			d.recheckAt(listed)
-			d.waitf("machine %s was made with a volume, which is not listed yet; none is made in its place before %s",
+		if s.MachineID != "" && s.Shape.Volume != nil && d.awaitsListing(listed) {
+			d.waitf("machine %s was made with a volume, which is not listed yet; none is made in its place before a listing after %s",
 				s.MachineID, listed.UTC().Format(time.TimeOnly))
 			return true
 		}

@@ -1,0 +1,51 @@
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+)
+
+// TestAnOldListingShowsNoAbsence: what a listing lacks is gone only if it began when every
+// listing had to have it. A process that stood still wakes with the one from before.
+func TestAnOldListingShowsNoAbsence(t *testing.T) {
+	t.Parallel()
+	made := now.Add(-10 * time.Minute)
+	slots := func(change ...func(*plan.Slot)) func(*plan.Input) {
+		s := slot(1, append(change, since(now.Sub(made)))...)
+		return func(in *plan.Input) { in.Entry.Slots, in.Machines = []plan.Slot{s}, nil }
+	}
+	for _, c := range []struct {
+		name    string
+		change  []func(*plan.Input)
+		claimed bool           // another machine is, where the listing is new
+		state   plan.SlotState // of the slot, where it is new
+	}{
+		{"a machine that serves", []func(*plan.Input){slots()}, true, plan.SlotVoid},
+		{"a machine whose row was deleted", []func(*plan.Input){slots(), deleted}, false, plan.SlotVoid},
+		{"a launch that asks for something else than the row", []func(*plan.Input){unlaunched, slots(claimed, func(s *plan.Slot) { s.Shape.InstanceType = "x" })}, true, plan.SlotVoid},
+		{"a volume that was made with a machine", []func(*plan.Input){unlaunched, slots(withVolume, void)}, true, plan.SlotVoid},
+	} {
+		for _, listed := range []struct {
+			at   time.Time
+			anew bool
+		}{{made.Add(-time.Minute), false}, {made.Add(plan.ListingLag - time.Second), false}, {made.Add(plan.ListingLag), true}, {time.Time{}, true}} {
+			in := running(c.change...)
+			in.Listed = listed.at
+			before := in.Entry.Slots[0].State
+			out := plan.Deployment(in)
+			want := before
+			if listed.anew {
+				want = c.state
+			}
+			got := out.Entry.Slots[len(out.Entry.Slots)-1].State
+			if got != want || (len(out.Entry.Slots) > 1) != (listed.anew && c.claimed) {
+				t.Errorf("%s, listed at %s: the slot is %s, want %s: %s", c.name, listed.at, got, want, describe(out))
+			}
+			if !listed.anew && !out.Recheck.After(now) {
+				t.Errorf("%s, listed at %s: it is not decided anew with the next listing", c.name, listed.at)
+			}
+		}
+	}
+}
