@@ -30,7 +30,8 @@ type witness struct {
 	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
 	strange   string            // a machine that is not ours; empty: there is none
-	serving   map[string]string // machine by deployment, of those that serve alone
+	serves    map[string]string // machine by deployment
+	serving   map[string]string // the same, of those that have no other machine
 	wavered   map[string]bool   // deployments that people did not want to run at some time
 	alive     map[string]bool   // machines
 	masses    []mass
@@ -131,7 +132,8 @@ func (w *witness) look(v sim.View) {
 	}
 	w.replacing = max(w.replacing, replacing)
 	w.stopped = max(w.stopped, w.moving(v, machines))
-	w.serving = w.databases(v, volume)
+	w.serves = w.databases(v, volume)
+	w.serving = maps.Clone(w.serves)
 	maps.DeleteFunc(w.serving, func(deployment, _ string) bool { return machines[deployment] != 1 })
 }
 
@@ -282,6 +284,18 @@ func (w *witness) databases(v sim.View, volume map[string]string) (serving map[s
 		w.data[deployment] = volume[id]
 	}
 	return serving
+}
+
+// ends is told before a control plane that reaches its agent ends a machine. One whose
+// database people want and have must not be: before another takes over it is stopped.
+func (w *witness) ends(machine string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for deployment, serves := range w.serves {
+		if serves == machine && !w.unwanted[deployment] {
+			w.tell("machine %s was ended while the database of deployment %s served on it", machine, deployment)
+		}
+	}
 }
 
 // check fails the test for what was seen.
