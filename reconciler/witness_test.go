@@ -287,12 +287,12 @@ func (w *witness) databases(v sim.View, volume map[string]string) (serving map[s
 }
 
 // ends is told before a control plane that reaches its agent ends a machine. One whose
-// database people want and have must not be: before another takes over it is stopped.
+// database people wanted all the time must not be: before another takes over it is stopped.
 func (w *witness) ends(machine string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for deployment, serves := range w.serves {
-		if serves == machine && !w.unwanted[deployment] {
+		if serves == machine && !w.wavered[deployment] {
 			w.tell("machine %s was ended while the database of deployment %s served on it", machine, deployment)
 		}
 	}

@@ -274,7 +274,7 @@ func (r *Reconciler) input(id string, now time.Time) plan.Input {
 	if in.Entry != nil {
 		for _, s := range in.Entry.Slots {
 			key := launchKey{s.Token, s.Index}
-			if at := time.Unix(0, r.desk.slots[key].bound); now.Sub(at) < plan.ListingLag { // later it says nothing
+			if at := time.Unix(0, r.desk.slots[key].bound); r.world.listed.Before(at.Add(plan.ListingLag)) { // in a later listing it says nothing
 				if in.Bound == nil {
 					in.Bound = map[plan.SlotID]time.Time{}
 				}

@@ -50,6 +50,8 @@ func mutations() []mutation {
 			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
 		{"what an old listing lacks counts as gone", "reconciler/plan/deployment.go",
 			"	if !d.in.Listed.Before(from) {", "	if !d.in.Now.Before(from) {", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
+		{"when a slot was heard of is forgotten before a listing could show its machine", "reconciler/world.go",
+			"r.world.listed.Before(at.Add(plan.ListingLag))", "now.Sub(at) < plan.ListingLag", kept},
 		{"what one commit deletes is not counted", "reconciler/desk.go",
 			"			n[e.DeletedIn]++", "			n[e.DeletedIn] = 1", kept},
 		{"a commit destroys more than the limit without an approval", "reconciler/plan/fleet.go",
