@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/ledger"
@@ -29,11 +30,12 @@ type witness struct {
 	replacing int             // the most deployments with two machines at one moment
 	stopped   int             // the most whose database was told to stop so that another machine has its volume
 	published int
-	strange   string            // a machine that is not ours; empty: there is none
-	serves    map[string]string // machine by deployment
-	serving   map[string]string // the same, of those that have no other machine
-	wavered   map[string]bool   // deployments that people did not want to run at some time
-	alive     map[string]bool   // machines
+	strange   string               // a machine that is not ours; empty: there is none
+	serves    map[string]string    // machine by deployment
+	up        map[string]time.Time // since when, by machine
+	serving   map[string]string    // the same, of those that have no other machine
+	wavered   map[string]bool      // deployments that people did not want to run at some time
+	alive     map[string]bool      // machines
 	masses    []mass
 	// kept says whether the volume of a deployment must be there; nil: every one must.
 	kept func(deployment string) bool
@@ -133,6 +135,13 @@ func (w *witness) look(v sim.View) {
 	w.replacing = max(w.replacing, replacing)
 	w.stopped = max(w.stopped, w.moving(v, machines))
 	w.serves = w.databases(v, volume)
+	up := map[string]time.Time{}
+	for _, machine := range w.serves {
+		if up[machine] = w.up[machine]; up[machine].IsZero() {
+			up[machine] = time.Now()
+		}
+	}
+	w.up = up
 	w.serving = maps.Clone(w.serves)
 	maps.DeleteFunc(w.serving, func(deployment, _ string) bool { return machines[deployment] != 1 })
 }
@@ -288,15 +297,20 @@ func (w *witness) databases(v sim.View, volume map[string]string) (serving map[s
 
 // ends is told before a control plane that reaches its agent ends a machine. One whose
 // database people wanted all the time must not be: before another takes over it is stopped.
+// One that came back just now may have been given up before.
 func (w *witness) ends(machine string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for deployment, serves := range w.serves {
-		if serves == machine && !w.wavered[deployment] {
+		if serves == machine && !w.wavered[deployment] && time.Since(w.up[machine]) > unseen {
 			w.tell("machine %s was ended while the database of deployment %s served on it", machine, deployment)
 		}
 	}
 }
+
+// unseen is how long a control plane may not know that a database serves again: it is
+// told so at once, and records what it decided before, which a slow hub answers after 90 s.
+const unseen = 150 * time.Second
 
 // check fails the test for what was seen.
 func (w *witness) check(t *testing.T) {
