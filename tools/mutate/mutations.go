@@ -41,7 +41,7 @@ func mutations() []mutation {
 		{"who did not begin the record keeps a mark that a third one has taken off", "reconciler/strays.go",
 			"			r.world.strays[id] = said", "			_ = said", kept},
 		{"a volume that is not listed yet is taken for none", "reconciler/plan/volume.go",
-			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.in.Now.Before(listed) {", "		if false && d.in.Now.Before(listed) {", volumes},
+			"		if s.MachineID != \"\" && s.Shape.Volume != nil && d.awaitsListing(listed) {", "		if false && d.awaitsListing(listed) {", volumes},
 		{"a volume is taken though a machine brings its own", "reconciler/plan/volume.go",
 			"len(vs) == 1 && !d.bringsVolume() && ", "len(vs) == 1 && ", volumes},
 		{"a volume of a machine that has ended is not taken", "reconciler/plan/volume.go",
