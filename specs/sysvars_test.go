@@ -140,12 +140,14 @@ func tryAll(t *testing.T, program string, names []string, value string) map[stri
 	return refused
 }
 
+// doltSQL runs statements. It keeps the program from starting another one that reports
+// its use, which would go on writing in HOME after this one has ended.
 func doltSQL(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	home := t.TempDir()
 	cmd := exec.Command(program, append([]string{"sql"}, args...)...)
 	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"HOME=" + home, "DOLT_ROOT_PATH=" + home, "DOLT_METRICS_DISABLED=1", "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + home, "DOLT_ROOT_PATH=" + home, "DOLT_DISABLE_EVENT_FLUSH=1", "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	if _, failed := err.(*exec.ExitError); err != nil && !failed {
 		t.Fatalf("%s: %v", program, err)

@@ -18,7 +18,7 @@ func byHand(t *testing.T, p Place, dir, statements string) string {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(limited(t), filepath.Join(p.Versions, "2.2.0", "dolt"), "--data-dir", dir, "sql", "-r", "csv", "-q", statements)
-	cmd.Dir, cmd.Env = dir, []string{"HOME=" + t.TempDir(), "DOLT_ROOT_PATH=" + t.TempDir(), "PATH=/usr/bin:/bin"}
+	cmd.Dir, cmd.Env = dir, []string{"HOME=" + t.TempDir(), "DOLT_ROOT_PATH=" + t.TempDir(), "DOLT_DISABLE_EVENT_FLUSH=1", "PATH=/usr/bin:/bin"}
 	for _, who := range []string{"AUTHOR", "COMMITTER"} {
 		cmd.Env = append(cmd.Env, "DOLT_"+who+"_NAME=by hand", "DOLT_"+who+"_EMAIL=by@hand.example")
 	}

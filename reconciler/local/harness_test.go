@@ -94,7 +94,7 @@ func writeTo(t *testing.T, c *Cloud, volume string) (release func()) {
 	if err := os.MkdirAll(cmd.Dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = []string{"HOME=" + t.TempDir(), "DOLT_METRICS_DISABLED=1"}
+	cmd.Env = []string{"HOME=" + t.TempDir(), "DOLT_DISABLE_EVENT_FLUSH=1"}
 	if _, err := cmd.StdinPipe(); err != nil { // it waits for statements
 		t.Fatal(err)
 	}

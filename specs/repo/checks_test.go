@@ -143,7 +143,7 @@ func TestWorkflows(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command(filepath.Join(build, "dolt", "2.2.0", "dolt"), args...)
 		cmd.Dir = in
-		cmd.Env = []string{"HOME=" + home, "DOLT_ROOT_PATH=" + home, "DOLT_METRICS_DISABLED=1"}
+		cmd.Env = []string{"HOME=" + home, "DOLT_ROOT_PATH=" + home, "DOLT_DISABLE_EVENT_FLUSH=1"}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("dolt %v: %v\n%s", args, err, out)
 		}

@@ -59,7 +59,7 @@ func (s *server) start(t *testing.T) {
 	t.Helper()
 	s.cmd = exec.Command(s.program, "sql-server", "--config", filepath.Join(s.dir, "config.yaml"))
 	s.cmd.Dir = s.dir
-	s.cmd.Env = []string{"HOME=" + s.dir, "DOLT_ROOT_PATH=" + s.dir, "DOLT_METRICS_DISABLED=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=" + password}
+	s.cmd.Env = []string{"HOME=" + s.dir, "DOLT_ROOT_PATH=" + s.dir, "DOLT_DISABLE_EVENT_FLUSH=1", "DOLT_ROOT_HOST=%", "DOLT_ROOT_PASSWORD=" + password}
 	ok(t, s.cmd.Start())
 }
 

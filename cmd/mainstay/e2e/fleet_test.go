@@ -337,7 +337,7 @@ func (f *fleet) doltIn(dir string, args ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, dolt(f.t, "2.2.0"), args...)
 	cmd.Dir = dir
-	cmd.Env = append(environmentIn(f.home()), "DOLT_REMOTE_PASSWORD="+f.hubPassword(), "DOLT_METRICS_DISABLED=1")
+	cmd.Env = append(environmentIn(f.home()), "DOLT_REMOTE_PASSWORD="+f.hubPassword(), "DOLT_DISABLE_EVENT_FLUSH=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		f.t.Fatalf("dolt %s: %v: %s", strings.Join(args, " "), err, out)

@@ -18,7 +18,7 @@ fetch() { # version, checksum, URL
 	install -D -m 0755 -o root -g root "$program" "$dir/dolt"
 	# The wrong arch does not run, and a wrong file says another version. It wants a
 	# home to be there.
-	said=$(HOME=$work DOLT_METRICS_DISABLED=1 "$dir/dolt" version | sed -n '1s/^dolt version //p')
+	said=$(HOME=$work DOLT_DISABLE_EVENT_FLUSH=1 "$dir/dolt" version | sed -n '1s/^dolt version //p')
 	rm -rf "$work"
 	if [ "$said" != "$1" ]; then
 		echo "$3 is Dolt $said and not $1; correct the variable dolt" >&2
