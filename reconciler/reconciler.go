@@ -230,11 +230,12 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 		}
 		return r.hubFailed(err), nil
 	}
+	now := time.Now() // the hub may have taken its time: what is seen and decided is held against the present
 	if r.world.restage {
-		r.restage(start)
+		r.restage(now)
 	}
-	r.lookAround(ctx, start)
-	r.lookNames(ctx, start)
+	r.lookAround(ctx, now)
+	r.lookNames(ctx, now)
 	r.collect(r.effects.take(false))
 	r.seeAgents(r.cfg.Agents.Reports())
 	r.trackCertificates()
@@ -243,10 +244,10 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 	if !r.world.seen {
 		return r.nextPass(), nil // nothing is decided before the world was looked at once
 	}
-	r.decide(start)
-	outs := r.admitted(start)
-	r.stage(outs, start)
-	switch err := r.publish(ctx, outs, start); {
+	r.decide(now)
+	outs := r.admitted(now)
+	r.stage(outs, now)
+	switch err := r.publish(ctx, outs, now); {
 	case errors.Is(err, ErrLost):
 		r.metrics.lost.Inc()
 		r.log.Debug("another control plane pushed first; planning again")
@@ -257,9 +258,9 @@ func (r *Reconciler) pass(ctx context.Context) (time.Duration, error) {
 		return r.hubFailed(err), nil
 	}
 	r.dispatch(ctx, outs)
-	r.clearStrays(ctx, start)
-	r.writeLabels(ctx, start)
-	r.health.passed(start)
+	r.clearStrays(ctx, now)
+	r.writeLabels(ctx, now)
+	r.health.passed(now)
 	r.noteConvergence()
 	return r.nextPass(), nil
 }

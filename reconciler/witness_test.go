@@ -296,13 +296,13 @@ func (w *witness) databases(v sim.View, volume map[string]string) (serving map[s
 }
 
 // ends is told before a control plane that reaches its agent ends a machine. One whose
-// database people wanted all the time must not be: before another takes over it is stopped.
+// database serves must not be, be it wanted or not: it is stopped first.
 // One that came back just now may have been given up before.
 func (w *witness) ends(machine string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for deployment, serves := range w.serves {
-		if serves == machine && !w.wavered[deployment] && time.Since(w.up[machine]) > unseen {
+		if serves == machine && time.Since(w.up[machine]) > unseen {
 			w.tell("machine %s was ended while the database of deployment %s served on it", machine, deployment)
 		}
 	}
