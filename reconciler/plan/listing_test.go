@@ -1,10 +1,12 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
 )
 
 // TestAnOldListingShowsNoAbsence: what a listing lacks is gone only if it began when every
@@ -45,6 +47,36 @@ func TestAnOldListingShowsNoAbsence(t *testing.T) {
 			}
 			if !listed.anew && !out.Recheck.After(now) {
 				t.Errorf("%s, listed at %s: it is not decided anew with the next listing", c.name, listed.at)
+			}
+		}
+	}
+}
+
+// TestAnOldListingShowsNoStandstill: a machine that did not run when it was listed may run
+// by now, and its database on it, which is stopped before its machine is ended.
+func TestAnOldListingShowsNoStandstill(t *testing.T) {
+	t.Parallel()
+	off := row(func(d *specs.Deployment) { d.Running = false })
+	for _, c := range []struct {
+		state  plan.MachineState
+		listed time.Duration // ago
+		ends   bool
+	}{
+		{plan.MachineStopped, 0, true},
+		{plan.MachineStopped, plan.ListingLag, true},
+		{plan.MachineStopped, plan.ListingLag + time.Second, false},
+		{plan.MachinePending, plan.ListingLag + time.Second, false},
+	} {
+		for name, why := range map[string]func(*plan.Input){"switched off": off, "deleted": deleted} {
+			in := running(machineState(c.state), why)
+			in.Listed = now.Add(-c.listed)
+			out := plan.Deployment(in)
+			ends := slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Kind == plan.TerminateMachine })
+			if ends != c.ends {
+				t.Errorf("%s, %s, listed %s ago: it is ended: %t, want %t: %s", c.state, name, c.listed, ends, c.ends, describe(out))
+			}
+			if !c.ends && (!out.Recheck.After(now) || len(out.Waits) == 0) {
+				t.Errorf("%s, %s, listed %s ago: it is not decided anew with the next listing, or nobody is told: %s", c.state, name, c.listed, describe(out))
 			}
 		}
 	}

@@ -34,6 +34,12 @@ func (d *decision) end(m *Machine, generation int64, cost Disruption, why string
 		d.stopDatabase(m, generation, cost, fmt.Sprintf("stop the database on machine %s (%s)", m.ID, why))
 		return
 	}
+	if m.State != MachineRunning && d.awaitsListing(d.in.Now.Add(-ListingLag)) {
+		// It may have been started since, and its database with it.
+		d.waitf("machine %s was %s when machines were last listed, at %s; it is ended when they have been listed anew (%s)",
+			m.ID, m.State, d.in.Listed.UTC().Format(time.TimeOnly), why)
+		return
+	}
 	kept := ""
 	if d.entry.VolumeID != "" {
 		kept = "; volume " + d.entry.VolumeID + " is kept"
