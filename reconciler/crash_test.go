@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mainstaydb/mainstay/specs"
@@ -118,24 +119,29 @@ func TestKilledTwice(t *testing.T) {
 		moments = p.moments()
 	})
 	all := os.Getenv("MAINSTAY_SIM_ALL") != ""
-	tried := 0
-	for first := range moments {
-		for second := range moments - first {
-			if !all && rand.IntN(moments*moments/2) >= pairSample {
-				continue
-			}
-			tried++
-			if !t.Run(fmt.Sprintf("moments=%d,%d", first, second), func(t *testing.T) {
-				simulate(t, seed, func(s *simulation) {
-					s.plane("one", first, second)
-					life(s)
-				})
-			}) {
-				return
-			}
+	var tried atomic.Int64
+	t.Run("first", func(t *testing.T) {
+		for first := range moments {
+			t.Run(fmt.Sprintf("moment=%d", first), func(t *testing.T) {
+				t.Parallel()
+				for second := range moments - first {
+					if !all && rand.IntN(moments*moments/2) >= pairSample {
+						continue
+					}
+					tried.Add(1)
+					if !t.Run(fmt.Sprintf("moments=%d,%d", first, second), func(t *testing.T) {
+						simulate(t, seed, func(s *simulation) {
+							s.plane("one", first, second)
+							life(s)
+						})
+					}) {
+						return
+					}
+				}
+			})
 		}
-	}
-	t.Logf("seed %d, %d pairs of %d moments", seed, tried, moments)
+	})
+	t.Logf("seed %d, %d pairs of %d moments", seed, tried.Load(), moments)
 }
 
 // pairSample is about how many pairs are tried on every commit.
