@@ -60,23 +60,28 @@ func TestAnOldListingShowsNoStandstill(t *testing.T) {
 	for _, c := range []struct {
 		state  plan.MachineState
 		listed time.Duration // ago
+		gap    string
 		ends   bool
 	}{
-		{plan.MachineStopped, 0, true},
-		{plan.MachineStopped, plan.ListingLag, true},
-		{plan.MachineStopped, plan.ListingLag + time.Second, false},
-		{plan.MachinePending, plan.ListingLag + time.Second, false},
+		{plan.MachineStopped, 0, "", true},
+		{plan.MachineStopped, plan.ListingLag, "", true},
+		{plan.MachineStopped, plan.ListingLag + time.Second, "", false},
+		{plan.MachinePending, plan.ListingLag + time.Second, "", false},
+		{plan.MachineStopped, 0, "throttled", false},
 	} {
-		for name, why := range map[string]func(*plan.Input){"switched off": off, "deleted": deleted} {
+		for name, why := range map[string]func(*plan.Input){"switched off": off, "deleted": deleted, "moved": moving} {
 			in := running(machineState(c.state), why)
-			in.Listed = now.Add(-c.listed)
+			in.Listed, in.Gaps.Machines = now.Add(-c.listed), c.gap
 			out := plan.Deployment(in)
 			ends := slices.ContainsFunc(out.Actions, func(a plan.Action) bool { return a.Kind == plan.TerminateMachine })
 			if ends != c.ends {
-				t.Errorf("%s, %s, listed %s ago: it is ended: %t, want %t: %s", c.state, name, c.listed, ends, c.ends, describe(out))
+				t.Errorf("%s, %s, listed %s ago, gap %q: it is ended: %t, want %t: %s", c.state, name, c.listed, c.gap, ends, c.ends, describe(out))
 			}
-			if !c.ends && (!out.Recheck.After(now) || len(out.Waits) == 0) {
-				t.Errorf("%s, %s, listed %s ago: it is not decided anew with the next listing, or nobody is told: %s", c.state, name, c.listed, describe(out))
+			if !c.ends && len(out.Waits) == 0 {
+				t.Errorf("%s, %s, listed %s ago, gap %q: nobody is told why it is not ended: %s", c.state, name, c.listed, c.gap, describe(out))
+			}
+			if !c.ends && c.gap == "" && !out.Recheck.After(now) { // the end of a gap has all decided anew
+				t.Errorf("%s, %s, listed %s ago: it is not decided anew with the next listing: %s", c.state, name, c.listed, describe(out))
 			}
 		}
 	}

@@ -34,10 +34,7 @@ func (d *decision) end(m *Machine, generation int64, cost Disruption, why string
 		d.stopDatabase(m, generation, cost, fmt.Sprintf("stop the database on machine %s (%s)", m.ID, why))
 		return
 	}
-	if m.State != MachineRunning && d.awaitsListing(d.in.Now.Add(-ListingLag)) {
-		// It may have been started since, and its database with it.
-		d.waitf("machine %s was %s when machines were last listed, at %s; it is ended when they have been listed anew (%s)",
-			m.ID, m.State, d.in.Listed.UTC().Format(time.TimeOnly), why)
+	if m.State != MachineRunning && !d.knowsState(m, why) {
 		return
 	}
 	kept := ""
@@ -45,6 +42,21 @@ func (d *decision) end(m *Machine, generation int64, cost Disruption, why string
 		kept = "; volume " + d.entry.VolumeID + " is kept"
 	}
 	d.act(Action{Kind: TerminateMachine, MachineID: m.ID, Disruption: cost, Summary: fmt.Sprintf("terminate machine %s (%s)%s", m.ID, why, kept)})
+}
+
+// knowsState says whether it is known that a machine does not run. One that did not when it
+// was last listed may have been started since, and its database with it.
+func (d *decision) knowsState(m *Machine, why string) bool {
+	if g := d.in.Gaps.Machines; g != "" {
+		d.waitf("machine %s was %s when it was last listed, and machines cannot be listed whole now (%s); it is ended when they can (%s)", m.ID, m.State, g, why)
+		return false
+	}
+	if d.awaitsListing(d.in.Now.Add(-ListingLag)) {
+		d.waitf("machine %s was %s when machines were last listed, at %s; it is ended when they have been listed anew (%s)",
+			m.ID, m.State, d.in.Listed.UTC().Format(time.TimeOnly), why)
+		return false
+	}
+	return true
 }
 
 // remove takes down a deployment whose row was deleted, and in the end its volume.

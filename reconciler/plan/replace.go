@@ -114,6 +114,7 @@ func (d *decision) release(v *Volume, cur *Slot) {
 		d.waitf("machine %s is stopping and still has volume %s", from, v.ID)
 	case m.State == MachineRunning && d.justSilent(from):
 		d.waitf("the agent on machine %s, which has volume %s, does not answer just now: the machine is ended only if it stays silent", from, v.ID)
+	case m.State != MachineRunning && !d.knowsState(m, "volume "+v.ID+" is to be free"):
 	case m.State != MachineRunning || !a.Reachable || !a.Enrolled:
 		d.act(Action{Kind: TerminateMachine, MachineID: from, Slot: SlotID{Deployment: d.entry.Deployment}, Disruption: Replace,
 			Summary: fmt.Sprintf("terminate machine %s, which does not answer, so that volume %s is free", from, v.ID)})

@@ -51,7 +51,7 @@ func mutations() []mutation {
 		{"what an old listing lacks counts as gone", "reconciler/plan/deployment.go",
 			"	if !d.in.Listed.Before(from) {", "	if !d.in.Now.Before(from) {", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
 		{"a machine that did not run in an old listing is ended, whatever runs on it by now", "reconciler/plan/remove.go",
-			"m.State != MachineRunning && d.awaitsListing(", "false && d.awaitsListing(", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
+			"m.State != MachineRunning && !d.knowsState(m, why)", "false", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
 		{"what is decided after the hub was slow is held against the time before", "reconciler/reconciler.go",
 			"now := time.Now() // the hub may", "now := start // the hub may", kept},
 		{"when a slot was heard of is forgotten before a listing could show its machine", "reconciler/world.go",
