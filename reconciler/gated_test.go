@@ -150,8 +150,8 @@ func (c gatedCloud) StartMachine(ctx context.Context, id string) error {
 func (c gatedCloud) TerminateMachine(ctx context.Context, id string) error {
 	return thrown(ctx, c.gate, toCloud, "terminate "+id, func(ctx context.Context) error {
 		c.gate.plane.s.witness.destroys(id)
-		if !slices.Contains(c.gate.plane.agents.Cuts(), id) {
-			c.gate.plane.s.witness.ends(id)
+		if since, reached := c.gate.plane.agents.ReachedSince(id); reached {
+			c.gate.plane.s.witness.ends(id, since)
 		}
 		return c.Cloud.TerminateMachine(ctx, id)
 	})

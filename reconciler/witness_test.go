@@ -295,14 +295,14 @@ func (w *witness) databases(v sim.View, volume map[string]string) (serving map[s
 	return serving
 }
 
-// ends is told before a control plane that reaches its agent ends a machine. One whose
-// database serves must not be, be it wanted or not: it is stopped first.
+// ends is told before a control plane that reaches its agent, since a moment, ends a machine.
+// One whose database serves must not be, be it wanted or not: it is stopped first.
 // One that came back just now may have been given up before.
-func (w *witness) ends(machine string) {
+func (w *witness) ends(machine string, reached time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for deployment, serves := range w.serves {
-		if serves == machine && time.Since(w.up[machine]) > unseen {
+		if serves == machine && time.Since(w.up[machine]) > unseen && time.Since(reached) > unseen {
 			w.tell("machine %s was ended while the database of deployment %s served on it", machine, deployment)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -14,14 +15,15 @@ import (
 type Agents struct {
 	world   *World
 	changed chan struct{}
-	cut     map[string]bool // machines that this control plane does not reach
+	cut     map[string]bool      // machines that this control plane does not reach
+	mended  map[string]time.Time // since when it reaches those that were cut off
 }
 
 var _ reconciler.Agents = (*Agents)(nil)
 
 // Agents gives one control plane its way to the agents.
 func (w *World) Agents() *Agents {
-	a := &Agents{world: w, changed: make(chan struct{}, 1), cut: map[string]bool{}}
+	a := &Agents{world: w, changed: make(chan struct{}, 1), cut: map[string]bool{}, mended: map[string]time.Time{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.changed = append(w.changed, a.changed)
@@ -49,8 +51,11 @@ func (a *Agents) Reports() map[string]*plan.Agent {
 // reach it as before.
 func (a *Agents) Cut(machine string, cut bool) {
 	a.world.set(func() {
-		if a.cut[machine] = cut; !cut {
+		if cut {
+			a.cut[machine] = true
+		} else if a.cut[machine] {
 			delete(a.cut, machine)
+			a.mended[machine] = time.Now()
 		}
 	})
 }
@@ -60,6 +65,14 @@ func (a *Agents) Cuts() []string {
 	a.world.mu.Lock()
 	defer a.world.mu.Unlock()
 	return slices.Sorted(maps.Keys(a.cut))
+}
+
+// ReachedSince is since when this control plane reaches the agent on a machine; zero: all
+// the time. It is false of one that is cut off.
+func (a *Agents) ReachedSince(machine string) (time.Time, bool) {
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	return a.mended[machine], !a.cut[machine]
 }
 
 // Changed receives after anything in the world changed.
