@@ -72,7 +72,8 @@ func New(config Config, version string, log *slog.Logger) (*Agent, error) {
 	}
 	a.board.update(a.orders.describe) // of a volume that was given back
 	a.volumes = &volumes{
-		config: config, orders: a.orders, board: a.board, data: a.data, changed: a.super.poke, relieved: a.super.relieve, log: log,
+		config: config, orders: a.orders, board: a.board, data: a.data, log: log,
+		changed: a.super.poke, relieved: a.super.relieve, outdated: a.super.renew,
 	}
 	return a, nil
 }

@@ -38,7 +38,7 @@ func (s *supervisor) change(ctx context.Context, server *doltserver.Server, want
 	if want.Version != s.current.Version && !s.programs.ready(want.Version, source) {
 		return s.check(ctx, server, server.Presented(want))
 	}
-	return s.stop(ctx)
+	return s.stop(ctx, "ordered")
 }
 
 // start starts the database.
@@ -79,10 +79,10 @@ func (s *supervisor) refuse(err error) {
 	}
 }
 
-// stop ends the database gracefully because the orders say so.
-func (s *supervisor) stop(ctx context.Context) time.Duration {
+// stop ends the database gracefully. What is wanted starts it again.
+func (s *supervisor) stop(ctx context.Context, reason string) time.Duration {
 	s.show(agentpb.Database_STOPPING, "")
-	s.log.Info("database stops", "pid", s.current.PID(), "reason", "ordered")
+	s.log.Info("database stops", "pid", s.current.PID(), "reason", reason)
 	if err := s.current.Stop(ctx, doltserver.StopGrace); err != nil {
 		if ctx.Err() == nil {
 			s.log.Error("database cannot be stopped", "err", err)

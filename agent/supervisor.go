@@ -37,7 +37,7 @@ const (
 )
 
 // A supervisor brings the database to what the orders say, one step at a time.
-// All but poke, ordered, relieve and awaitIdle belong to its one goroutine.
+// All but poke, ordered, relieve, renew and awaitIdle belong to its one goroutine.
 type supervisor struct {
 	config   Config
 	orders   *orders
@@ -56,6 +56,8 @@ type supervisor struct {
 	nextTry  time.Time
 	newOrder chan struct{}
 	relieved chan struct{}
+	outdated chan time.Time
+	full     time.Time       // when the disk had no room last, of shortages that are over
 	life     context.Context //nolint:containedctx // the agent's: watches of processes end with it
 
 	mu     sync.Mutex
@@ -65,7 +67,7 @@ type supervisor struct {
 func newSupervisor(config Config, o *orders, b *board, p *programs, log *slog.Logger) *supervisor {
 	s := &supervisor{
 		config: config, orders: o, board: b, programs: p, log: log,
-		woken: make(chan struct{}, 1), newOrder: make(chan struct{}, 1), relieved: make(chan struct{}, 1),
+		woken: make(chan struct{}, 1), newOrder: make(chan struct{}, 1), relieved: make(chan struct{}, 1), outdated: make(chan time.Time, 1),
 		pause: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(firstPause), backoff.WithMaxInterval(longestPause),
 			backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.3), // machines that failed together do not return together
@@ -97,6 +99,16 @@ func (s *supervisor) relieve() {
 	select {
 	case s.relieved <- struct{}{}:
 	default:
+	}
+	s.poke()
+}
+
+// renew makes the supervisor start a database anew that ran at a moment when its disk had
+// no room.
+func (s *supervisor) renew(full time.Time) {
+	select {
+	case s.outdated <- full:
+	default: // it is started anew already
 	}
 	s.poke()
 }
@@ -149,14 +161,7 @@ func (s *supervisor) firstStep(ctx context.Context) {
 
 // step does the one next thing and says when to look again at the latest.
 func (s *supervisor) step(ctx context.Context) time.Duration {
-	select {
-	case <-s.newOrder:
-		s.forgive()
-		s.board.update(func(st *agentpb.StatusResponse) { st.Database.Restarts = 0 })
-	case <-s.relieved:
-		s.forgive()
-	default:
-	}
+	s.hear()
 	idlers := s.takeIdlers()
 	server := s.server()
 	s.findAgain(server)
@@ -166,7 +171,9 @@ func (s *supervisor) step(ctx context.Context) time.Duration {
 	}
 	switch {
 	case s.current != nil && !wanted:
-		return s.stop(ctx)
+		return s.stop(ctx, "ordered")
+	case s.current != nil && s.current.StartedAt().Before(s.full):
+		return s.stop(ctx, "its volume was full and has room again; until it is started anew it may refuse every write")
 	case s.current != nil && s.current.Fingerprint != server.Fingerprint(want):
 		return s.change(ctx, server, want, source)
 	case s.current != nil:
@@ -182,6 +189,22 @@ func (s *supervisor) step(ctx context.Context) time.Duration {
 		return time.Until(s.nextTry)
 	default:
 		return s.begin(server, want, source)
+	}
+}
+
+// hear takes in what others told since the last step: one step is made for all of it.
+func (s *supervisor) hear() {
+	for {
+		select {
+		case <-s.newOrder:
+			s.forgive()
+			s.board.update(func(st *agentpb.StatusResponse) { st.Database.Restarts = 0 })
+		case <-s.relieved:
+			s.forgive()
+		case s.full = <-s.outdated:
+		default:
+			return
+		}
 	}
 }
 

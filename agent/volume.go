@@ -37,7 +37,8 @@ type volumes struct {
 	board    *board
 	data     *data
 	changed  func()
-	relieved func() // a full volume has room again
+	relieved func()          // a full volume has room again
+	outdated func(time.Time) // what ran at that moment met the end of its disk, which has room again
 	log      *slog.Logger
 
 	mu    sync.Mutex  // one look at what is attached at a time
@@ -48,6 +49,7 @@ type volumes struct {
 	measured    time.Time
 	measuredDir string
 	used        int64
+	shortage    shortage
 }
 
 // A measurement is what was put on the board last.
@@ -73,8 +75,23 @@ func (v *volumes) run(ctx context.Context) error {
 func (v *volumes) look() {
 	if dir := v.attachNow(); dir != "" {
 		v.measure(dir)
+		v.lookForRoom(dir)
 	}
 	v.lookAtDisk()
+}
+
+// lookForRoom has a database started anew that met the end of its disk.
+func (v *volumes) lookForRoom(dir string) {
+	if dir != v.shortage.dir {
+		v.shortage = shortage{dir: dir}
+	}
+	size, free, ok := room(dir)
+	if !ok {
+		return
+	}
+	if full := v.shortage.look(size, free, time.Now()); !full.IsZero() {
+		v.outdated(full)
+	}
 }
 
 // lookAtDisk tells of a volume that is attached and not mounted, and of why.
@@ -186,12 +203,8 @@ func fileSystem(dir string) (size, used int64, own bool) {
 	if syscall.Stat(dir, &here) != nil || syscall.Stat(filepath.Dir(dir), &above) != nil || here.Dev == above.Dev {
 		return 0, 0, false
 	}
-	var fsys syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fsys); err != nil {
-		return 0, 0, false
-	}
-	size = int64(fsys.Blocks) * fsys.Bsize
-	return size, size - int64(fsys.Bavail)*fsys.Bsize, true
+	size, free, own := room(dir)
+	return size, size - free, own
 }
 
 // directorySize adds up what the files occupy. Files that go meanwhile do not

@@ -50,6 +50,8 @@ func mutations() []mutation {
 			"		r.tellBlind(ctx, head, book, state, err)", "		_ = r.tellBlind", kept},
 		{"what an old listing lacks counts as gone", "reconciler/plan/deployment.go",
 			"	if !d.in.Listed.Before(from) {", "	if !d.in.Now.Before(from) {", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
+		{"a database whose disk was full is left as it is", "agent/shortage.go",
+			"	return full\n", "	return time.Time{}\n", [][2]string{{"./agent", "TestShortage"}}},
 		{"a machine that did not run in an old listing is ended, whatever runs on it by now", "reconciler/plan/remove.go",
 			"m.State != MachineRunning && !d.knowsState(m, why)", "false", [][2]string{{"./reconciler/plan", "TestAnOldListing"}}},
 		{"what is decided after the hub was slow is held against the time before", "reconciler/reconciler.go",
