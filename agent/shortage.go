@@ -16,9 +16,9 @@ const (
 	shortageRest = time.Minute
 )
 
-// A shortage remembers that a disk had no room. A write that failed for it may be the last
-// that Dolt tried: 2.2.0 keeps the failure of writing its journal's index, serves on, and
-// refuses every write until it is started anew, without a word in its log.
+// A shortage remembers that a disk had no room. Dolt 2.2.0 keeps a failure of writing its
+// journal's index: it serves on, and refuses every write until it is started anew, without
+// a word in its log.
 type shortage struct {
 	dir   string
 	last  time.Time // when there was no room; zero: there was, or that has been told
