@@ -66,3 +66,17 @@ func TestTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestAReplacementThatIsNotListedCounts: a machine that is to take over counts against the limit
+// from its answer on, also while a listing lacks it; one that was only asked for stops nobody.
+func TestAReplacementThatIsNotListedCounts(t *testing.T) {
+	t.Parallel()
+	for state, counts := range map[plan.SlotState]bool{plan.SlotBound: true, plan.SlotClaimed: false} {
+		in := running(moving, func(in *plan.Input) {
+			in.Entry.Slots[0].State, in.Machines, in.Gaps.Machines = state, in.Machines[:1], "page 2: timeout"
+		})
+		if out := plan.Deployment(in); out.Disrupting != counts {
+			t.Errorf("a replacement that is %s counts: %t, want %t", state, out.Disrupting, counts)
+		}
+	}
+}

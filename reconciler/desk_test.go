@@ -1,0 +1,48 @@
+package reconciler
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mainstaydb/mainstay/reconciler/ledger"
+	"github.com/mainstaydb/mainstay/reconciler/plan"
+	"github.com/mainstaydb/mainstay/specs"
+)
+
+// TestAnothersClaim: what another control plane has taken is left to it, and counts against
+// max_disrupted if it disrupts, as nobody knows whether it has begun.
+func TestAnothersClaim(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	stop := func(id string) plan.Outcome {
+		return plan.Outcome{
+			Entry: &plan.Entry{Deployment: id}, Status: plan.Status{ID: id, Name: id, Phase: plan.PhaseServing, Ready: true},
+			Actions: []plan.Action{{Deployment: id, Name: id, Kind: plan.StopDatabase, MachineID: "i-" + id, Disruption: plan.Replace}},
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		claim ledger.Claim
+		acts  []string
+	}{
+		{"another's claim", ledger.Claim{Holder: "other", Until: now.Add(time.Second)}, nil},
+		{"another's claim that has ended", ledger.Claim{Holder: "other", Until: now}, []string{"a"}},
+		{"its own claim", ledger.Claim{Holder: "me", Until: now.Add(time.Second)}, []string{"a"}},
+	} {
+		r := &Reconciler{cfg: Config{Holder: "me"}, world: newWorld(), desk: newDesk(), state: ledger.NewState()}
+		r.desired.snapshot = specs.NewSnapshot()
+		r.desired.snapshot.Limits.MaxDisrupted = 1
+		r.desk.active = map[string]plan.Outcome{"a": stop("a"), "b": stop("b")}
+		r.state.Claims["a"] = c.claim
+		var acts []string
+		for _, out := range r.admitted(now) {
+			if len(out.Actions) > 0 {
+				acts = append(acts, out.Status.ID)
+			}
+		}
+		if slices.Sort(acts); !slices.Equal(acts, c.acts) {
+			t.Errorf("%s: something is done to %q, want %q", c.name, acts, c.acts)
+		}
+	}
+}
