@@ -50,14 +50,8 @@ func TestDiskFullForReal(t *testing.T) {
 // ended for the lack of room.
 func TestStillFull(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.smallVolume()
-	r.attach()
-	r.deployed()
-	first := r.serving()
-	r.write(filepath.Join(r.volume, "ballast"), strings.Repeat("x", 31<<19)) // 15.5 MiB of 16: full, with room for a start
+	r, first := fullRig(t)
 	full := func(st *agentpb.StatusResponse) bool { return holding(st, DiskFull) != nil }
-	r.await("a full disk", full)
 	log, err := os.OpenFile(filepath.Join(r.dir, "log", "dolt.log"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -75,10 +69,30 @@ func TestStillFull(t *testing.T) {
 	if st := r.await("an answer", func(*agentpb.StatusResponse) bool { return true }); !full(st) {
 		t.Fatalf("the volume is full, and that is not told: %v", st)
 	}
-	if err := os.Remove(filepath.Join(r.volume, "ballast")); err != nil {
-		t.Fatal(err)
-	}
+	r.makeRoom()
 	r.await("room again", func(st *agentpb.StatusResponse) bool { return !full(st) })
+}
+
+// fullRig has a database that serves on a full volume.
+func fullRig(t *testing.T) (*rig, *agentpb.Database) {
+	t.Helper()
+	r := newRig(t)
+	r.smallVolume()
+	r.attach()
+	r.deployed()
+	first := r.serving()
+	r.write(r.ballast(), strings.Repeat("x", 31<<19)) // 15.5 MiB of 16: full, with room for a start
+	r.await("a full disk", func(st *agentpb.StatusResponse) bool { return holding(st, DiskFull) != nil })
+	return r, first
+}
+
+func (r *rig) ballast() string { return filepath.Join(r.volume, "ballast") }
+
+func (r *rig) makeRoom() {
+	r.t.Helper()
+	if err := os.Remove(r.ballast()); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // smallVolume puts a small file system in place of the volume, or skips the test.

@@ -1,13 +1,9 @@
 package agent
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/mainstaydb/mainstay/agent/agentpb"
 )
 
 func TestShortage(t *testing.T) {
@@ -48,17 +44,8 @@ func TestShortage(t *testing.T) {
 // began since is not.
 func TestAFullDiskRenews(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.smallVolume()
-	r.attach()
-	r.deployed()
-	first := r.serving()
-	ballast := filepath.Join(r.volume, "ballast")
-	r.write(ballast, strings.Repeat("x", 31<<19)) // 15.5 MiB of 16
-	r.await("a full disk", func(st *agentpb.StatusResponse) bool { return holding(st, DiskFull) != nil })
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
+	r, first := fullRig(t)
+	r.makeRoom()
 	second := r.another(first.GetPid())
 	if second.GetRestarts() != 0 {
 		t.Errorf("it did not die, and counts %d restarts", second.GetRestarts())
