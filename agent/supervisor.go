@@ -108,7 +108,7 @@ func (s *supervisor) relieve() {
 func (s *supervisor) renew(full time.Time) {
 	select {
 	case s.outdated <- full:
-	default: // it is started anew already
+	default: // an earlier one is not heard of yet, and is enough
 	}
 	s.poke()
 }
