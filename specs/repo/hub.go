@@ -88,6 +88,9 @@ func (r *Repo) checkSameHub(ctx context.Context) error {
 // connection is dropped, so that the next use dials a hub that came back.
 func (r *Repo) withHub(talk func() error) error {
 	err := talk()
+	if failed := r.link.leave(); failed != nil { // what was said holds all the same
+		r.opts.Logger.Debug("closing the hub's directory", "error", failed)
+	}
 	if err != nil && !containsAny(err, "failed to push some refs", "target has uncommitted changes") {
 		return errors.Join(err, r.link.close())
 	}

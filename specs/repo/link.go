@@ -26,9 +26,10 @@ import (
 type link struct {
 	user, password string
 
-	mu    sync.Mutex
-	open  *opened // nil: dial at the next use
-	clone atomic.Pointer[store]
+	mu      sync.Mutex
+	open    *opened          // nil: dial at the next use
+	visited []datas.Database // directories that the talk under way opened
+	clone   atomic.Pointer[store]
 }
 
 type opened struct {
@@ -64,7 +65,7 @@ var shareLinks = sync.OnceFunc(func() {
 	for _, scheme := range []string{dbfactory.HTTPScheme, dbfactory.HTTPSScheme} {
 		dbfactory.DBFactories[scheme] = linkFactory{dbfactory.DBFactories[scheme]}
 	}
-	dbfactory.DBFactories[dbfactory.FileScheme] = cloneFactory{dbfactory.DBFactories[dbfactory.FileScheme]}
+	dbfactory.DBFactories[dbfactory.FileScheme] = fileFactory{dbfactory.DBFactories[dbfactory.FileScheme]}
 })
 
 type linkFactory struct{ dbfactory.DBFactory }

@@ -2,11 +2,9 @@ package repo
 
 import (
 	"context"
-	"net/url"
 	"sync"
 	"sync/atomic"
 
-	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
 	"github.com/dolthub/dolt/go/libraries/doltcore/remotestorage"
 	"github.com/dolthub/dolt/go/store/chunks"
 	"github.com/dolthub/dolt/go/store/datas"
@@ -78,19 +76,4 @@ func beside(clone *atomic.Pointer[store], db datas.Database, vrw types.ValueRead
 	with := hub.WithChunkCache(newNearby(clone))
 	values, nodes := types.NewValueStore(with), tree.NewNodeStore(with)
 	return &opened{datas.NewTypesDatabase(values, nodes), values, nodes}
-}
-
-// A cloneFactory tells a Repo's link of the chunks of its clone when it is opened.
-type cloneFactory struct{ dbfactory.DBFactory }
-
-// CreateDB opens the database as the engine does. A clone is what has a journal, which
-// hubs that are directories have not.
-func (f cloneFactory) CreateDB(
-	ctx context.Context, nbf *types.NomsBinFormat, u *url.URL, params map[string]any,
-) (datas.Database, types.ValueReadWriter, tree.NodeStore, error) {
-	db, vrw, node, err := f.DBFactory.CreateDB(ctx, nbf, u, params)
-	if l, ok := ctx.Value(linkKey{}).(*link); ok && err == nil && params[dbfactory.ChunkJournalParam] != nil {
-		l.clone.Store(&store{datas.ChunkStoreFromDatabase(db)})
-	}
-	return db, vrw, node, err
 }

@@ -74,6 +74,8 @@ func mutations() []mutation {
 			"	if room {", "	if room && false {", [][2]string{{"./agent", "TestRoomAgain"}}},
 		{"protection is taken from the change and not from main", "ci/ci.go",
 			"	if !was.Protected {", "	if !was.Protected || after.Deployments[was.ID] == nil {", [][2]string{{"./ci", ""}}},
+		{"what a fetch opened of a hub stays open", "specs/repo/directory.go",
+			"		l.visit(db)\n", "", [][2]string{{"./specs/repo", "TestFetchesLeaveNothingOpen"}}},
 		{"a conflict of files is settled with the newer", "specs/manifest/carry.go",
 			"		default:\n			clash(column, base, row[column], theirs)", "		default:\n			to[column] = theirs", [][2]string{{"./specs/manifest", ""}}},
 		{"any signature of a delivery will do", "webhooks/signature.go",

@@ -1,0 +1,56 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
+	"github.com/dolthub/dolt/go/store/datas"
+	"github.com/dolthub/dolt/go/store/prolly/tree"
+	"github.com/dolthub/dolt/go/store/types"
+)
+
+// A fileFactory tells a Repo's link what is opened of files: the chunks of its clone, and
+// a hub that is a directory.
+type fileFactory struct{ dbfactory.DBFactory }
+
+// CreateDB opens the database as the engine does. A clone is what has a journal, which
+// hubs have not. What a fetch opens of a hub is its own, where a push shares one with
+// all of the process.
+func (f fileFactory) CreateDB(
+	ctx context.Context, nbf *types.NomsBinFormat, u *url.URL, params map[string]any,
+) (datas.Database, types.ValueReadWriter, tree.NodeStore, error) {
+	db, vrw, node, err := f.DBFactory.CreateDB(ctx, nbf, u, params)
+	l, ok := ctx.Value(linkKey{}).(*link)
+	switch {
+	case !ok || err != nil:
+	case params[dbfactory.ChunkJournalParam] != nil:
+		l.clone.Store(&store{datas.ChunkStoreFromDatabase(db)})
+	case params[dbfactory.DisableSingletonCacheParam] != nil:
+		l.visit(db)
+	}
+	return db, vrw, node, err
+}
+
+// visit notes a hub that a fetch opened, for leave to close.
+func (l *link) visit(hub datas.Database) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.visited = append(l.visited, hub)
+}
+
+// leave closes what the talk with the hub opened of a directory. The engine, left alone,
+// never does: two files for each file of the hub stay open, fetch for fetch, until the
+// garbage collector comes by, which for a process with little to do can be later than
+// its limit of open files.
+func (l *link) leave() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for _, hub := range l.visited {
+		errs = append(errs, hub.Close())
+	}
+	l.visited = nil
+	return errors.Join(errs...)
+}
