@@ -3,6 +3,8 @@ package repo
 import (
 	"fmt"
 	"math"
+	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,4 +18,22 @@ func keepFromChildren() error {
 		return fmt.Errorf("the clone's lock cannot be kept from child processes; Linux 5.11 or newer is needed: %w", err)
 	}
 	return nil
+}
+
+// childless does something while this process starts no program, which would inherit
+// what the engine opens meanwhile.
+func childless(do func() error) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return do()
+}
+
+// pushing is childless where the hub is a directory: a push opens the hub's lock for some
+// milliseconds, and a program that began within them would lock the hub to everybody
+// until it ends. Pushes to other hubs open no lock, and may take their time.
+func (r *Repo) pushing(push func() error) error {
+	if strings.HasPrefix(r.opts.Hub, "file://") {
+		return childless(push)
+	}
+	return push()
 }

@@ -42,7 +42,7 @@ func (r *Repo) publishBoth(status *session, statusBranch string, main *session, 
 		scratch, named string
 	}{{status, statusBranch, StatusBranch}, {main, mainBranch, MainBranch}} {
 		if err := r.push(p.s, p.scratch, p.named); err != nil {
-			if errors.Is(err, ErrLost) {
+			if isLost(err) && !errors.Is(err, errBusy) {
 				return fmt.Errorf("another process initialised the hub at the same time; use what it made: %w", ErrInitialised)
 			}
 			return err

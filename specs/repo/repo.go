@@ -129,17 +129,20 @@ func (r *Repo) open(ctx context.Context) error {
 		return fmt.Errorf("the clone in %s cannot be opened: %w", r.opts.Dir, err)
 	}
 	r.connector, r.db = connector, sql.OpenDB(connector)
-	if err := r.db.PingContext(r.link.with(ctx)); err != nil {
-		return openError(r.opts.Dir, err)
+	err = childless(func() error {
+		if err := r.db.PingContext(r.link.with(ctx)); err != nil {
+			return openError(r.opts.Dir, err)
+		}
+		return keepFromChildren()
+	})
+	if err != nil {
+		return err
 	}
 	if !cloned {
 		if err := r.clone(ctx); err != nil {
 			return err
 		}
-		return keepFromChildren()
-	}
-	if err := keepFromChildren(); err != nil {
-		return err
+		return keepFromChildren() // which could not wait for what may take minutes
 	}
 	if err := r.checkSameHub(ctx); err != nil {
 		return err

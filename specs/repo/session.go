@@ -212,12 +212,16 @@ func (r *Repo) push(s *session, scratch, branch string) error {
 }
 
 func (r *Repo) pushSpec(s *session, branch, spec string, options ...any) error {
-	err := r.withHub(func() error { return s.call("dolt_push", append(options, remote, spec)...) })
-	if err == nil {
-		return nil
+	args := append(options, remote, spec)
+	for try := 1; ; try++ {
+		err := r.withHub(func() error {
+			return r.pushing(func() error { return s.call("dolt_push", args...) })
+		})
+		if err == nil {
+			return nil
+		}
+		if err = pushError(branch, err); !errors.Is(err, errBusy) || !r.awaitUnlocked(s.ctx) || try == busyTries {
+			return err
+		}
 	}
-	if err = pushError(branch, err); errors.Is(err, errBusy) {
-		r.awaitUnlocked(s.ctx)
-	}
-	return err
 }
