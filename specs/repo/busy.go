@@ -21,10 +21,10 @@ const busyFor = 10 * time.Second
 const busyTries = 5
 
 // awaitUnlocked waits until nobody holds the lock of a hub of files, and says whether
-// that came about. A push must not be tried again before: the engine gives up its wait and leaves its request for the
-// lock behind, and a second request makes it forget to give back the first, so that
-// this process would lock the hub until it ends. The kernel serves the request that
-// was left before it lets this one through.
+// that came about. A push must not be tried again before: the engine gives up its wait
+// and leaves its request for the lock behind, and a second request makes it forget to
+// give back the first, so that this process would lock the hub until it ends. The kernel
+// serves the request that was left before it lets this one through.
 func (r *Repo) awaitUnlocked(ctx context.Context) bool {
 	dir, files := strings.CutPrefix(r.opts.Hub, "file://")
 	if !files {

@@ -142,7 +142,7 @@ func (r *Repo) open(ctx context.Context) error {
 		if err := r.clone(ctx); err != nil {
 			return err
 		}
-		return keepFromChildren() // which could not wait for what may take minutes
+		return keepFromChildren() // no program was kept from starting: a clone may take minutes
 	}
 	if err := r.checkSameHub(ctx); err != nil {
 		return err
