@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 
 	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
@@ -16,24 +17,34 @@ import (
 type fileFactory struct{ dbfactory.DBFactory }
 
 // CreateDB opens the database as the engine does. A clone is what has a journal, which
-// hubs have not. What a fetch opens of a hub is its own, where a push shares one with
-// all of the process.
+// hubs have not. A hub is opened anew for each talk with it: the engine would share one
+// with all of the process, for as long as that lives, and could not clone from it any more
+// when others have pushed since.
 func (f fileFactory) CreateDB(
 	ctx context.Context, nbf *types.NomsBinFormat, u *url.URL, params map[string]any,
 ) (datas.Database, types.ValueReadWriter, tree.NodeStore, error) {
-	db, vrw, node, err := f.DBFactory.CreateDB(ctx, nbf, u, params)
 	l, ok := ctx.Value(linkKey{}).(*link)
+	if !ok {
+		return f.DBFactory.CreateDB(ctx, nbf, u, params)
+	}
+	isClone := params[dbfactory.ChunkJournalParam] != nil
+	isHub := !isClone && l.talking.Load()
+	if isHub {
+		params = maps.Clone(params)
+		params[dbfactory.DisableSingletonCacheParam] = true
+	}
+	db, vrw, node, err := f.DBFactory.CreateDB(ctx, nbf, u, params)
 	switch {
-	case !ok || err != nil:
-	case params[dbfactory.ChunkJournalParam] != nil:
+	case err != nil:
+	case isClone:
 		l.clone.Store(&store{datas.ChunkStoreFromDatabase(db)})
-	case params[dbfactory.DisableSingletonCacheParam] != nil:
+	case isHub:
 		l.visit(db)
 	}
 	return db, vrw, node, err
 }
 
-// visit notes a hub that a fetch opened, for leave to close.
+// visit notes a hub that was opened, for leave to close.
 func (l *link) visit(hub datas.Database) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,10 +52,11 @@ func (l *link) visit(hub datas.Database) {
 }
 
 // leave closes what the talk with the hub opened of a directory. The engine, left alone,
-// never does: two files for each file of the hub stay open, fetch for fetch, until the
+// never does: the hub's files, up to 256 of them, stay open, fetch for fetch, until the
 // garbage collector comes by, which for a process with little to do can be later than
 // its limit of open files.
 func (l *link) leave() error {
+	l.talking.Store(false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var errs []error

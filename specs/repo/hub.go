@@ -36,6 +36,11 @@ func CheckHub(hub string) error {
 	return nil
 }
 
+// cloneTries bounds how often a clone of a hub of files begins anew because another
+// process pushed after the hub was opened and before its files were listed, which are
+// some milliseconds: the engine lists files then that it has not opened.
+const cloneTries = 10
+
 // clone fills an empty directory from the hub. An empty hub gives an empty
 // repository that Init can fill.
 func (r *Repo) clone(ctx context.Context) error {
@@ -44,7 +49,12 @@ func (r *Repo) clone(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	err = r.withHub(func() error { return s.call("dolt_clone", r.opts.Hub, database) })
+	for range cloneTries {
+		err = r.withHub(func() error { return s.call("dolt_clone", r.opts.Hub, database) })
+		if !containsAny(err, "no chunkSource") {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -87,6 +97,7 @@ func (r *Repo) checkSameHub(ctx context.Context) error {
 // withHub runs something that talks to the hub. After a failure of the hub's the
 // connection is dropped, so that the next use dials a hub that came back.
 func (r *Repo) withHub(talk func() error) error {
+	r.link.talking.Store(true)
 	err := talk()
 	if failed := r.link.leave(); failed != nil { // what was said holds all the same
 		r.opts.Logger.Debug("closing the hub's directory", "error", failed)

@@ -30,6 +30,7 @@ type link struct {
 	open    *opened          // nil: dial at the next use
 	visited []datas.Database // directories that the talk under way opened
 	clone   atomic.Pointer[store]
+	talking atomic.Bool // with the hub
 }
 
 type opened struct {

@@ -323,6 +323,9 @@ func (f *fleet) hub() home.Run {
 
 func (f *fleet) hubPassword() string {
 	f.t.Helper()
+	if f.hub().User == "" {
+		return ""
+	}
 	stdout, stderr, code := f.run("connect", "hub", "--password")
 	if code != 0 {
 		f.t.Fatal(stderr)
@@ -351,13 +354,22 @@ func (f *fleet) clone() string {
 	dir := f.t.TempDir()
 	f.doltIn(dir, "config", "--global", "--add", "user.name", "Grace")
 	f.doltIn(dir, "config", "--global", "--add", "user.email", "grace@example.org")
-	f.doltIn(dir, "clone", "--user", "root", f.hub().Hub, "clone")
+	f.doltIn(dir, f.asUser("clone", f.hub().Hub, "clone")...)
 	return filepath.Join(dir, "clone")
 }
 
 func (f *fleet) push(clone, branch string) {
 	f.t.Helper()
-	f.doltIn(clone, "push", "--user", "root", "origin", branch)
+	f.doltIn(clone, f.asUser("push", "origin", branch)...)
+}
+
+// asUser has a command of the dolt CLI say who asks, where the hub wants to know.
+func (f *fleet) asUser(command string, args ...string) []string {
+	f.t.Helper()
+	if user := f.hub().User; user != "" {
+		args = append([]string{"--user", user}, args...)
+	}
+	return append([]string{command}, args...)
 }
 
 // named makes a condition about one deployment.
