@@ -91,7 +91,7 @@ deploy-check: ## check deploy/ with packer, cfn-lint, parliament, promtool and o
 	@GO="$(GO)" sh tools/deploy.sh
 
 # What stands for EC2 and GitHub is in memory, so these tests' times are virtual; a
-# LARGE=10000 fleet takes five minutes of real time.
+# LARGE=10000 fleet takes up to twenty minutes of real time.
 LARGE ?=
 # The tests print rows of tables; what they say on failing is let through too.
 ROWS := sed -n -e 's/^ *[a-z]*_test.go:[0-9]*: |/|/p' -e '/FAIL/p'
