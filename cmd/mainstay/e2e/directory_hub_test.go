@@ -48,11 +48,7 @@ func TestDirectoryHub(t *testing.T) {
 	}
 
 	first.kill()
-	clone := f.clone()
-	f.doltIn(clone, "sql", "-q", "INSERT INTO deployments (name) VALUES ('survivor')")
-	f.doltIn(clone, "commit", "-am", "add survivor")
-	f.push(clone, "main")
-	f.serves("survivor")
+	f.addAsPerson("survivor")
 	first.start()
 	f.alone("survivor")
 }

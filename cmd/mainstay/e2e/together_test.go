@@ -52,14 +52,20 @@ func TestTwoControlPlanes(t *testing.T) {
 
 	f.sub("the second goes on when the first is killed", func(t *testing.T) {
 		_ = f.signal(syscall.SIGKILL)
-		clone := f.clone()
-		f.doltIn(clone, "sql", "-q", "INSERT INTO deployments (name) VALUES ('survivor')")
-		f.doltIn(clone, "commit", "-am", "add survivor")
-		f.push(clone, "main")
-		f.serves("survivor")
+		f.addAsPerson("survivor")
 		f.start()
 		f.alone("survivor")
 	})
+}
+
+// addAsPerson adds a deployment with the dolt CLI, and waits until it serves.
+func (f *fleet) addAsPerson(name string) {
+	f.t.Helper()
+	clone := f.clone()
+	f.doltIn(clone, "sql", "-q", "INSERT INTO deployments (name) VALUES ('"+name+"')")
+	f.doltIn(clone, "commit", "-am", "add "+name)
+	f.push(clone, "main")
+	f.serves(name)
 }
 
 // A daemon is one mainstay serve.
