@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -26,8 +25,8 @@ const busyTries = 5
 // give back the first, so that this process would lock the hub until it ends. The kernel
 // serves the request that was left before it lets this one through.
 func (r *Repo) awaitUnlocked(ctx context.Context) bool {
-	dir, files := strings.CutPrefix(r.opts.Hub, "file://")
-	if !files {
+	dir, ok := r.hubDirectory()
+	if !ok {
 		return false
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR, 0)

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"maps"
 	"net/url"
+	"strings"
 
 	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
 	"github.com/dolthub/dolt/go/store/datas"
 	"github.com/dolthub/dolt/go/store/prolly/tree"
 	"github.com/dolthub/dolt/go/store/types"
 )
+
+// hubDirectory is where a hub is that is a directory.
+func (r *Repo) hubDirectory() (dir string, ok bool) { return strings.CutPrefix(r.opts.Hub, "file://") }
 
 // A fileFactory tells a Repo's link what is opened of files: the chunks of its clone, and
 // a hub that is a directory.

@@ -3,7 +3,6 @@ package repo
 import (
 	"fmt"
 	"math"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +31,7 @@ func childless(do func() error) error {
 // milliseconds, and a program that began within them would lock the hub to everybody
 // until it ends. Pushes to other hubs open no lock, and may take their time.
 func (r *Repo) pushing(push func() error) error {
-	if strings.HasPrefix(r.opts.Hub, "file://") {
+	if _, ok := r.hubDirectory(); ok {
 		return childless(push)
 	}
 	return push()

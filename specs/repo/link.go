@@ -23,6 +23,8 @@ import (
 // goroutines and a socket each time, for as long as the process lives. It also
 // takes the password from the environment, which every program started meanwhile
 // would inherit. So the hub's factory below asks the context for the Repo's link.
+//
+// Of a hub that is a directory it knows what was opened, as directory.go tells.
 type link struct {
 	user, password string
 

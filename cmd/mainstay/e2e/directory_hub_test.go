@@ -57,16 +57,7 @@ func TestDirectoryHub(t *testing.T) {
 func (f *fleet) serveDirectory(hub, dir string) *daemon {
 	f.t.Helper()
 	d := &daemon{t: f.t, config: filepath.Join(f.t.TempDir(), "mainstay.yaml")}
-	write(f.t, d.config, fmt.Sprintf(`hub:
-  url: file://%s
-dir: %s
-cloud:
-  local:
-    dir: %s
-secrets:
-  dir: %s
-log_level: debug
-`, hub, dir, filepath.Join(f.dir, "cloud"), filepath.Join(f.dir, "secrets")))
+	write(f.t, d.config, localConfiguration([]string{"url: file://" + hub}, dir, filepath.Join(f.dir, "cloud"), filepath.Join(f.dir, "secrets")))
 	f.t.Cleanup(d.end)
 	d.start()
 	return d

@@ -100,10 +100,18 @@ func (f *fleet) configure(name string, more ...string) string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	content := fmt.Sprintf(`hub:
-  url: %s
-  user: %s
-  password_file: %s
+	ofHub := []string{"url: " + hub.Hub, "user: " + hub.User, "password_file: " + passwordFile}
+	content := localConfiguration(ofHub, dir, of.Cloud(), of.Secrets()) + strings.Join(more, "")
+	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	return config
+}
+
+// localConfiguration is that of a control plane on the local cloud.
+func localConfiguration(hub []string, dir, cloud, secrets string) string {
+	return fmt.Sprintf(`hub:
+  %s
 dir: %s
 cloud:
   local:
@@ -111,11 +119,7 @@ cloud:
 secrets:
   dir: %s
 log_level: debug
-%s`, hub.Hub, hub.User, passwordFile, dir, of.Cloud(), of.Secrets(), strings.Join(more, ""))
-	if err := os.WriteFile(config, []byte(content), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
-	return config
+`, strings.Join(hub, "\n  "), dir, cloud, secrets)
 }
 
 // start runs it and waits until it serves.
