@@ -100,8 +100,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		return errors.Join(err, group.Wait())
 	}
 	a.log.Info("agent serves", "address", listener.Addr().String(), "enrolled", a.identity.enrolled())
-	server := a.server(ctx, cancel)
-	group.Go(func() error { return server.Serve(listener) })
+	server, calls := a.server(ctx, cancel), newLine(listener)
+	group.Go(func() error { return server.Serve(calls) })
 	group.Go(func() error {
 		a.prove(ctx, listener.Addr())
 		return nil
@@ -111,7 +111,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.volumes.run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		stopServer(server)
+		stopServer(server, calls)
 		return nil
 	})
 	err = group.Wait()
@@ -129,14 +129,6 @@ func (a *Agent) server(ctx context.Context, end func()) *grpc.Server {
 	agentpb.RegisterEnrolmentServer(server, &enrolment{identity: a.identity, board: a.board, log: a.log})
 	agentpb.RegisterAgentServer(server, &service{Agent: a, life: ctx, end: end})
 	return server
-}
-
-// stopServer lets calls under way end, for a moment: long polls end by
-// themselves when the agent does, and no other call takes long.
-func stopServer(server *grpc.Server) {
-	timer := time.AfterFunc(2*time.Second, server.Stop)
-	defer timer.Stop()
-	server.GracefulStop()
 }
 
 // listen opens the agent's port and says in the address file which it is. With

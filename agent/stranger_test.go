@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -54,6 +56,35 @@ func TestSilentStranger(t *testing.T) {
 	}
 	conn.Close()
 	<-asked
+}
+
+// TestNobodyHoldsUpTheEnd: whoever connects and says nothing, with a certificate of the
+// control plane's or without, does not keep the agent from ending in the time it has.
+func TestNobodyHoldsUpTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start()
+	r.enrol()
+	stranger, err := net.Dial("tcp", r.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	cert, key := r.ca.pair(t, ControlPlaneURI, x509.ExtKeyUsageClientAuth)
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := tls.Dial("tcp", r.address(), &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}) //nolint:gosec // who answers is tested apart
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer known.Close()
+	began := time.Now()
+	r.stop()
+	if took := time.Since(began); took > endOfCalls+bound/4 {
+		t.Errorf("the agent ended after %s; its machine would have killed it", took)
+	}
 }
 
 // TestPortTaken: however long somebody else has the port, a moment after it is free the
