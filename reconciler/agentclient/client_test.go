@@ -51,6 +51,32 @@ func TestEnrol(t *testing.T) {
 	}
 }
 
+// TestOneConnectionEach: a control plane that had begun to talk to a fresh agent, which
+// another one then enrolled, keeps no connection for an enrolment that never comes.
+func TestOneConnectionEach(t *testing.T) {
+	t.Parallel()
+	ca, store := testStore(t)
+	s := play(t, ca, machine)
+	slow, fast := testClient(t, ca, store, tokens{machine: "the token"}), testClient(t, ca, store, tokens{machine: "the token"})
+	for _, c := range []*Client{slow, fast} {
+		c.Track([]plan.Machine{s.plan()})
+		heard(t, c, machine, "an agent that is not enrolled", notEnrolled)
+	}
+	if err := fast.Enrol(t.Context(), machine); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Client{slow, fast} {
+		heard(t, c, machine, "an agent that is enrolled", enrolled)
+	}
+	for late := time.After(patience); s.count(0) != 2; {
+		select {
+		case <-late:
+			t.Fatalf("two control planes have %d connections to one agent", s.count(0))
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 func TestEnrolRefusesLiars(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -51,6 +51,40 @@ type script struct {
 	polls    int
 	refuse   error // Deploy's answer
 	lose     bool  // the next certificate is lost
+	open     int   // connections
+}
+
+// A door counts who is inside.
+type door struct {
+	net.Listener
+	s *script
+}
+
+// A guest leaves once.
+type guest struct {
+	net.Conn
+	leave func()
+}
+
+func (d door) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	d.s.count(1)
+	return guest{conn, sync.OnceFunc(func() { d.s.count(-1) })}, nil
+}
+
+func (g guest) Close() error {
+	g.leave()
+	return g.Conn.Close()
+}
+
+func (s *script) count(more int) (open int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open += more
+	return s.open
 }
 
 // play starts a script that is not enrolled.
@@ -86,7 +120,7 @@ func play(t *testing.T, ca *secrets.CA, machine string) *script {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = server.Serve(l)
+		_ = server.Serve(door{l, s})
 	}()
 	t.Cleanup(func() {
 		server.Stop()

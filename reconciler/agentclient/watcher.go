@@ -201,6 +201,7 @@ func (w *watcher) open(ch *channel, address string, breakup context.CancelFunc) 
 	if w.target.address != address {
 		return false
 	}
+	w.drop() // another control plane enrolled it; the agent would wait for a word on it when it ends
 	w.channel, w.breakup = ch, breakup
 	return true
 }
