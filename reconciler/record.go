@@ -58,7 +58,7 @@ func (r *Reconciler) stageOne(out plan.Outcome, now time.Time) {
 		keepSince(since, out.Status.Conditions, now)
 	}
 	r.book.Set(ledger.Owner{Kind: "status", ID: id}, ledger.StatusRecords(out.Status, r.desk.done[id], since))
-	r.stageClaim(id, len(out.Actions) > 0, out.Settled(), now)
+	r.stageClaim(out, now)
 }
 
 // isShown says whether a decision that only waits is staged already, as it is in
@@ -92,15 +92,17 @@ func (r *Reconciler) rowCommit(id string) string {
 	return r.state.Applied.Commit
 }
 
-// stageClaim takes the work on a deployment, or gives it back when it is done or
-// has come to a halt.
-func (r *Reconciler) stageClaim(id string, acts, settled bool, now time.Time) {
+// stageClaim takes the work on a deployment, or gives it back when it is done, has come
+// to a halt, or has to wait for its turn: for as long as it is claimed, the other control
+// plane must take it for disrupted, and two would wait for each other.
+func (r *Reconciler) stageClaim(out plan.Outcome, now time.Time) {
+	id, acts := out.Status.ID, len(out.Actions) > 0
 	c, held := r.state.Claims[id]
 	ours := held && c.Holder == r.cfg.Holder
 	switch {
 	case acts && (!ours || c.Until.Sub(now) < claimFor/2):
 		r.claim(id, now)
-	case held && !acts && (settled || !now.Before(c.Until)):
+	case held && !acts && (out.Settled() || ours && out.Held(plan.ByLimit) || !now.Before(c.Until)):
 		delete(r.state.Claims, id)
 		r.book.Set(ledger.Owner{Kind: "claim", ID: id}, nil)
 	case held && !acts:

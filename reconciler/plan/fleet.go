@@ -239,6 +239,11 @@ const (
 	ByFailure HeldBy = "LastTryFailed" // it is tried again later
 )
 
+// Held says whether something that would be done is kept back by that.
+func (o *Outcome) Held(by HeldBy) bool {
+	return slices.ContainsFunc(o.Status.Conditions, func(c Condition) bool { return c.Type == "Held" && c.Reason == string(by) })
+}
+
 func (d Disruption) rank() int { return slices.Index([]Disruption{None, Restart, Replace, Destroy}, d) }
 
 // A launch is one launch action by its place in the outcomes.

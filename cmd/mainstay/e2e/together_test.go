@@ -25,7 +25,6 @@ func TestTwoControlPlanes(t *testing.T) {
 	for n := range many {
 		f.sql(fmt.Sprintf("INSERT INTO deployments (name) VALUES ('both-%d')", n))
 	}
-	f.sql("UPDATE limits SET value = 10 WHERE name = 'max_disrupted'")
 	f.sql("UPDATE deployments SET instance_type = 't3.large' WHERE name LIKE 'both-%'")
 	f.wait("all serve", servesAll)
 	for n := range many {
