@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/mainstaydb/mainstay/agent/alone"
 	"github.com/mainstaydb/mainstay/agent/disk"
-	"golang.org/x/sys/unix"
 )
 
 // Config is machine.json: what whoever makes machines tells the agent. Paths may
@@ -109,26 +108,13 @@ func DatabasePIDFile(dir string) string { return filepath.Join(dir, "run", "dolt
 // lockAgent keeps a second agent out of the machine's directory: two would each
 // restart what the other stopped. The lock ends with the process, however it ends.
 // It is on the directory of logs because the machine's own process has the other.
-func lockAgent(c Config) (*os.File, error) {
-	f, err := os.Open(c.logDir())
-	if err != nil {
-		return nil, fmt.Errorf("lock the machine's directory: %w", err)
+func lockAgent(c Config) (*alone.Lock, error) {
+	lock, err := alone.Take(c.logDir(), alone.Patience)
+	switch {
+	case errors.Is(err, alone.ErrTaken):
+		err = fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
+	case err != nil:
+		err = fmt.Errorf("lock the machine's directory: %w", err)
 	}
-	for began := time.Now(); ; time.Sleep(lockPause) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f, nil
-		}
-		if time.Since(began) > lockPatience {
-			_ = f.Close()
-			return nil, fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)
-		}
-	}
+	return lock, err
 }
-
-// lockPatience is for an agent that has just ended: a process that it was starting
-// in that moment holds its lock too, until it has become another program.
-const (
-	lockPatience = time.Second
-	lockPause    = 20 * time.Millisecond
-)

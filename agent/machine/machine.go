@@ -21,9 +21,9 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+	"github.com/mainstaydb/mainstay/agent/alone"
 	"github.com/mainstaydb/mainstay/agent/process"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -101,16 +101,15 @@ func (m *Machine) Run(ctx context.Context) error {
 }
 
 // lock keeps a second machine out of the directory; it ends with the process.
-func (m *Machine) lock() (*os.File, error) {
-	f, err := os.Open(filepath.Join(m.config.Dir, "run"))
-	if err != nil {
-		return nil, fmt.Errorf("lock the machine's directory: %w", err)
+func (m *Machine) lock() (*alone.Lock, error) {
+	lock, err := alone.Take(filepath.Join(m.config.Dir, "run"), alone.Patience)
+	switch {
+	case errors.Is(err, alone.ErrTaken):
+		err = fmt.Errorf("a machine runs in %s already, stop it first: %w", m.config.Dir, err)
+	case err != nil:
+		err = fmt.Errorf("lock the machine's directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("a machine runs in %s already, stop it first: %w", m.config.Dir, err)
-	}
-	return f, nil
+	return lock, err
 }
 
 func (m *Machine) agentPIDFile() string { return filepath.Join(m.config.Dir, "run", "agent.pid") }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mainstaydb/mainstay/agent/alone"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/hub"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/render"
@@ -100,7 +101,7 @@ const downBound = 3 * time.Minute
 
 // endControlPlane takes the directory, from the control plane that has it where
 // one does.
-func endControlPlane(ctx context.Context, h home.Home) (*home.Lock, error) {
+func endControlPlane(ctx context.Context, h home.Home) (*alone.Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, downBound)
 	defer cancel()
 	asked := 0

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/mainstaydb/mainstay/agent/alone"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/spf13/cobra"
 )
@@ -105,7 +106,7 @@ func findPrograms(dir string) (programs, error) {
 }
 
 // takeHome makes the directory and locks it for this process.
-func takeHome(h home.Home) (*home.Lock, error) {
+func takeHome(h home.Home) (*alone.Lock, error) {
 	if err := h.Make(); err != nil {
 		return nil, err
 	}

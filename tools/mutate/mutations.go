@@ -18,6 +18,8 @@ func mutations() []mutation {
 			[][2]string{{"./reconciler", "TestAnothersClaim"}}},
 		{"what another control plane disrupts does not count", "reconciler/desk.go",
 			"if out.Disrupting || plan.Disrupts(out) {", "if false && (out.Disrupting || plan.Disrupts(out)) {", [][2]string{{"./reconciler", "TestAnothersClaim"}}},
+		{"a claim is kept while its deployment waits for its turn", "reconciler/record.go",
+			"ours && out.Held(plan.ByLimit) || ", "", [][2]string{{"./reconciler", "TestTurnsAreGivenBack"}}},
 		{"a launch is repeated with another token", "reconciler/plan/run.go",
 			"	d.act(Action{Kind: LaunchMachine, Slot: s.SlotID, Token: s.Token,", "	d.act(Action{Kind: LaunchMachine, Slot: s.SlotID, Token: s.Token + \"x\",", planned},
 		{"a gap of machines is taken for their absence", "reconciler/plan/run.go",

@@ -10,17 +10,18 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
 
+	"github.com/mainstaydb/mainstay/agent/alone"
 	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/webhooks"
 )
@@ -50,7 +51,7 @@ type Options struct {
 type Queue struct {
 	dir  string
 	opt  Options
-	lock *os.File
+	lock *alone.Lock
 	wake chan struct{}
 
 	mu      sync.Mutex
@@ -106,11 +107,11 @@ func Open(dir string, opt Options) (*Queue, error) {
 }
 
 func (q *Queue) open() (err error) {
-	if q.lock, err = os.OpenFile(filepath.Join(q.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return fmt.Errorf("cannot open the queue %s; check that it belongs to you: %w", q.dir, err)
-	}
-	if err := syscall.Flock(int(q.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	switch q.lock, err = alone.Take(filepath.Join(q.dir, "lock"), alone.Patience); {
+	case errors.Is(err, alone.ErrTaken):
 		return fmt.Errorf("another process works off the queue %s; give each its own directory: %w", q.dir, err)
+	case err != nil:
+		return fmt.Errorf("cannot open the queue %s; check that it belongs to you: %w", q.dir, err)
 	}
 	if q.seen, err = openDeliveries(filepath.Join(q.dir, "deliveries"), q.opt.Remember); err != nil {
 		return err
@@ -156,9 +157,7 @@ func (q *Queue) Close() error {
 	if q.seen != nil {
 		err = q.seen.close()
 	}
-	if q.lock != nil {
-		_ = q.lock.Close() // and with it the lock
-	}
+	_ = q.lock.Close()
 	return err
 }
 

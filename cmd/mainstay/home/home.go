@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/mainstaydb/mainstay/agent/alone"
 )
 
 // Default is where a fleet lives when nothing else is said.
@@ -93,25 +93,17 @@ func (h Home) Exists() bool {
 // ErrHeld: another control plane runs in the directory.
 var ErrHeld = errors.New("another control plane runs here")
 
-// A Lock is held until it is closed or its process ends, however it ends.
-type Lock struct{ file *os.File }
-
 // Lock takes the directory for this process, or fails with ErrHeld.
-func (h Home) Lock() (*Lock, error) {
+func (h Home) Lock() (*alone.Lock, error) {
 	lock, err := lockFile(h.lockFile(), lockPatience)
 	if err != nil {
 		return nil, err
 	}
 	// The number is for PID alone: what holds is the lock.
-	if err := errors.Join(lock.file.Truncate(0), writeAt(lock.file, strconv.Itoa(os.Getpid()))); err != nil {
+	if err := os.WriteFile(h.lockFile(), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot write %s: %w", h.lockFile(), cause(err)), lock.Close())
 	}
 	return lock, nil
-}
-
-func writeAt(f *os.File, s string) error {
-	_, err := f.WriteAt([]byte(s), 0)
-	return err
 }
 
 func (h Home) lockFile() string { return filepath.Join(h.root, "lock") }
@@ -129,7 +121,8 @@ func (h Home) PID() int {
 	return pid
 }
 
-// lockPatience is for another command's Held, which has the lock for an instant.
+// lockPatience is for another command's Held, which has the lock for an instant, and for
+// what a process that was killed was just starting.
 const lockPatience = 200 * time.Millisecond
 
 // Held says whether a control plane holds the directory now.
@@ -144,32 +137,16 @@ func (h Home) Held() bool {
 	return lock.Close() != nil
 }
 
-func lockFile(path string, patience time.Duration) (*Lock, error) {
-	deadline := time.Now().Add(patience)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the lock %s: %w", path, cause(err))
+func lockFile(path string, patience time.Duration) (*alone.Lock, error) {
+	lock, err := alone.Take(path, patience)
+	switch {
+	case errors.Is(err, alone.ErrTaken):
+		err = ErrHeld
+	case err != nil:
+		err = fmt.Errorf("cannot lock %s: %w", path, cause(err))
 	}
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return &Lock{file: f}, nil
-		case errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline):
-			time.Sleep(5 * time.Millisecond)
-		case errors.Is(err, unix.EWOULDBLOCK):
-			f.Close()
-			return nil, ErrHeld
-		default:
-			f.Close()
-			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
-		}
-	}
+	return lock, err
 }
-
-// Close lets go of the lock. The file stays: removing it would let two processes
-// hold two files of one name.
-func (l *Lock) Close() error { return l.file.Close() }
 
 // cause drops the path from a path error: the sentence around it has it already.
 func cause(err error) error {

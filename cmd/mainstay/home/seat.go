@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"github.com/mainstaydb/mainstay/agent/alone"
 )
 
 // seats bounds how many commands can use one directory at a time. A person and
@@ -15,7 +17,7 @@ const seats = 64
 // A Seat is a private clone that no other process uses now.
 type Seat struct {
 	Dir  string // of the clone; empty when it was never used
-	lock *Lock
+	lock *alone.Lock
 }
 
 // TakeSeat finds the first free private clone below dir: Dolt lets one process
