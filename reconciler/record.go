@@ -93,16 +93,17 @@ func (r *Reconciler) rowCommit(id string) string {
 }
 
 // stageClaim takes the work on a deployment, or gives it back when it is done, has come
-// to a halt, or has to wait for its turn: for as long as it is claimed, the other control
-// plane must take it for disrupted, and two would wait for each other.
+// to a halt, or can do nothing before its turn: for as long as it is claimed, another
+// control plane must take it for disrupted, and two would wait for each other.
 func (r *Reconciler) stageClaim(out plan.Outcome, now time.Time) {
 	id, acts := out.Status.ID, len(out.Actions) > 0
 	c, held := r.state.Claims[id]
 	ours := held && c.Holder == r.cfg.Holder
+	idle := ours && !out.Pending && out.Held(plan.ByLimit)
 	switch {
 	case acts && (!ours || c.Until.Sub(now) < claimFor/2):
 		r.claim(id, now)
-	case held && !acts && (out.Settled() || ours && out.Held(plan.ByLimit) || !now.Before(c.Until)):
+	case held && !acts && (out.Settled() || idle || !now.Before(c.Until)):
 		delete(r.state.Claims, id)
 		r.book.Set(ledger.Owner{Kind: "claim", ID: id}, nil)
 	case held && !acts:
