@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/mainstaydb/mainstay/agent/freeport"
 )
 
 // BenchmarkDeployToServing is the time from the Deploy call on an empty volume
@@ -58,7 +60,7 @@ func BenchmarkBareServer(b *testing.B) {
 	dolt := filepath.Join(build(b), "dolt", "2.2.0", "dolt")
 	for b.Loop() {
 		b.StopTimer()
-		dir, port := b.TempDir(), freePort(b)
+		dir, port := b.TempDir(), freeport.Take(b)
 		cmd := exec.Command(dolt, "sql-server", "--host", "127.0.0.1", "--port", strconv.Itoa(port))
 		cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "DOLT_ROOT_PATH=" + dir, "DOLT_DISABLE_EVENT_FLUSH=1", "PATH=" + os.Getenv("PATH")}
 		b.StartTimer()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/agent/process"
 )
 
@@ -43,7 +44,7 @@ func TestEC2(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dir := filepath.Join(t.TempDir(), "mainstay")
-	agentPort := freePort(t)
+	agentPort := freeport.Take(t)
 	user, err := json.Marshal(map[string]any{
 		"fleet": "prod", "fleet_ca_pem": string(pemOf("CERTIFICATE", r.ca.cert.Raw)),
 		"agent_port": agentPort, "sql_port": r.port, "versions_dir": filepath.Join(build(t), "dolt"),

@@ -27,6 +27,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/mainstaydb/mainstay/agent/agentpb"
 	"github.com/mainstaydb/mainstay/agent/disk"
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/agent/process"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -137,7 +138,7 @@ type rig struct {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), volume: t.TempDir(), ca: newAuthority(t), token: "one-time", port: freePort(t)}
+	r := &rig{t: t, dir: t.TempDir(), volume: t.TempDir(), ca: newAuthority(t), token: "one-time", port: freeport.Take(t)}
 	r.config = map[string]any{
 		"machine_id": "m-1", "fleet_ca_pem": string(pemOf("CERTIFICATE", r.ca.cert.Raw)), "listen": "127.0.0.1:0",
 		"address_file": "agent.addr", "token_file": "enrolment.token", "volume": "volume",
@@ -392,16 +393,6 @@ func (r *rig) fill() {
 func (r *rig) kept() {
 	r.t.Helper()
 	r.mustQuery("SELECT v FROM shop.t", "kept")
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func until(t testing.TB, holds func() bool) {

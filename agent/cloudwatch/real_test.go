@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/mainstaydb/mainstay/agent/doltserver"
+	"github.com/mainstaydb/mainstay/agent/freeport"
 )
 
 // bound is how long any wait may last: a start takes a fraction of a second, on
@@ -46,29 +47,19 @@ func newDatabase(t *testing.T, version string) *database {
 	if build == "" {
 		t.Skip("MAINSTAY_TEST_BUILD is not set: run make test, which builds Dolt first")
 	}
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), freeport.Take(t)
 	cert, key := certificate(t)
 	d := &database{
 		want: doltserver.Want{Deployment: "d-1", Version: version, Password: "secret", Certificate: cert, Key: key},
 		Server: doltserver.New(doltserver.Place{
 			Volume: filepath.Join(dir, "volume"), PIDFile: filepath.Join(dir, "pid"), Log: filepath.Join(dir, "log"),
-			Versions: filepath.Join(build, "dolt"), Host: "127.0.0.1", Port: freePort(t), MetricsPort: port,
+			Versions: filepath.Join(build, "dolt"), Host: "127.0.0.1", Port: freeport.Take(t), MetricsPort: port,
 		}, slog.New(slog.DiscardHandler)),
 		url: fmt.Sprintf("http://127.0.0.1:%d/metrics", port),
 	}
 	d.start(t)
 	t.Cleanup(func() { d.kill(t) })
 	return d
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func certificate(t *testing.T) (certPEM, keyPEM []byte) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/agent/process"
 )
 
@@ -46,18 +47,8 @@ func newPlace(t *testing.T) Place {
 	dir := t.TempDir()
 	return Place{
 		Volume: filepath.Join(dir, "volume"), PIDFile: filepath.Join(dir, "pid"), Log: filepath.Join(dir, "log"),
-		Versions: filepath.Join(build(t), "dolt"), Host: "127.0.0.1", Port: freePort(t),
+		Versions: filepath.Join(build(t), "dolt"), Host: "127.0.0.1", Port: freeport.Take(t),
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func newWant(t *testing.T) Want {
@@ -121,7 +112,7 @@ func TestServes(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			s, w := New(newPlace(t), slog.New(slog.DiscardHandler)), newWant(t)
-			s.place.MetricsPort = freePort(t)
+			s.place.MetricsPort = freeport.Take(t)
 			w.Version = version
 			w.Settings = map[string]string{"log_level": "debug", "system_variables.max_connections": "77"}
 			r := start(t, s, w)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mainstaydb/mainstay/agent"
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/agent/process"
 	"github.com/mainstaydb/mainstay/reconciler"
 	"github.com/mainstaydb/mainstay/reconciler/plan"
@@ -69,7 +69,7 @@ func (r *realm) machineDir(build string) string {
 	}
 	config, err := json.Marshal(map[string]any{
 		"machine_id": instance, "fleet_ca_pem": string(r.ca.PEM()), "listen": "127.0.0.1:0", "address_file": "agent.addr",
-		"volume": volume, "versions_dir": filepath.Join(build, "dolt"), "sql_host": "127.0.0.1", "sql_port": freePort(r.T),
+		"volume": volume, "versions_dir": filepath.Join(build, "dolt"), "sql_host": "127.0.0.1", "sql_port": freeport.Take(r.T),
 	})
 	if err != nil {
 		r.Fatal(err)
@@ -95,16 +95,6 @@ func (r *realm) addressOf(file string) string {
 		case <-time.After(time.Millisecond):
 		}
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // The real agent is enrolled by its document, obeys, and obeys no older generation

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/specs"
 	"github.com/mainstaydb/mainstay/specs/repo"
 )
@@ -38,7 +38,7 @@ func startServer(t *testing.T) *server {
 	if build == "" {
 		t.Skip("MAINSTAY_TEST_BUILD is not set")
 	}
-	dir, sqlPort, apiPort := t.TempDir(), freePort(t), freePort(t)
+	dir, sqlPort, apiPort := t.TempDir(), freeport.Take(t), freeport.Take(t)
 	config := fmt.Sprintf("log_level: error\nlistener: {host: 127.0.0.1, port: %d, socket: %s}\ndata_dir: %s\nremotesapi: {port: %d}\n",
 		sqlPort, filepath.Join(dir, "s"), filepath.Join(dir, "data"), apiPort)
 	ok(t, os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o600))
@@ -95,13 +95,6 @@ func (s *server) exec(t *testing.T, branch string, statements ...string) {
 			t.Fatalf("%s: %v", statement, err)
 		}
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (s *server) options(t *testing.T) repo.Options {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mainstaydb/mainstay/agent/freeport"
 )
 
 // TestBadInput is scenario 8: whatever a person can type wrong gives one sentence
@@ -38,7 +40,7 @@ func TestBadInput(t *testing.T) {
 		{"branch main", append([]string{"branch", "main"}, hubless...), 2, []string{"belong to Mainstay"}},
 		{"git hub", []string{"status", "--hub", "git+file:///srv/fleet"}, 2, []string{"git", "dolt sql-server"}},
 		{"strange hub", []string{"status", "--hub", "gopher://hub"}, 2, []string{"gopher", "file://"}},
-		{"hub nobody runs", []string{"status", "--hub", fmt.Sprintf("http://127.0.0.1:%d/fleet", freePort(t))}, 1, []string{"does not answer"}},
+		{"hub nobody runs", []string{"status", "--hub", fmt.Sprintf("http://127.0.0.1:%d/fleet", freeport.Take(t))}, 1, []string{"does not answer"}},
 		{"hub is no repository", []string{"status", "--hub", "file://" + empty}, 1, []string{empty, "mainstay init"}},
 		{"init without a hub", []string{"init"}, 2, []string{"--hub"}},
 		{"up with a hub", []string{"up", "--hub", "file:///x"}, 2, []string{"mainstay serve"}},
@@ -193,14 +195,4 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

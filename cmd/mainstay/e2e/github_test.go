@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 	"github.com/mainstaydb/mainstay/webhooks/githubtest"
 	"github.com/mainstaydb/mainstay/webhooks/githubtest/openapi"
@@ -59,7 +60,7 @@ func newTeam(t *testing.T, more ...string) *team {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "app.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
 	write(t, filepath.Join(dir, "webhook"), webhookSecret+"\n")
-	port := freePort(t)
+	port := freeport.Take(t)
 	section := fmt.Sprintf(`github:
   repository: acme/fleet
   url: %s

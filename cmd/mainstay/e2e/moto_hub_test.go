@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/mainstaydb/mainstay/agent/freeport"
 )
 
 // A bareHub is a dolt sql-server that somebody else runs, as a control plane of its
@@ -25,7 +27,7 @@ type bareHub struct {
 func newHub(t *testing.T) bareHub {
 	t.Helper()
 	dir := t.TempDir()
-	sqlPort, remotePort := freePort(t), freePort(t)
+	sqlPort, remotePort := freeport.Take(t), freeport.Take(t)
 	h := bareHub{url: fmt.Sprintf("http://127.0.0.1:%d/fleet", remotePort), password: "of-the-test"}
 	config := filepath.Join(dir, "config.yaml")
 	content := fmt.Sprintf("log_level: warning\ndata_dir: %s\ncfg_dir: %s\nprivilege_file: %s\nbranch_control_file: %s\n"+
