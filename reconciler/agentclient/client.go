@@ -156,12 +156,13 @@ func (c *Client) Reports() map[string]*plan.Agent {
 // Changed implements reconciler.Agents.
 func (c *Client) Changed() <-chan struct{} { return c.changed }
 
-// report files a watcher's report, unless its machine is no longer tracked.
+// report files a watcher's report, unless its machine is no longer tracked. Whoever sees
+// the report was told of it before.
 func (c *Client) report(w *watcher, r plan.Agent) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	old := c.reports[w.id]
 	if c.watchers[w.id] != w {
-		c.mu.Unlock()
 		return
 	}
 	if old != nil && old.Reachable == r.Reachable {
@@ -172,7 +173,6 @@ func (c *Client) report(w *watcher, r plan.Agent) {
 	c.reports[w.id] = &r
 	close(c.news)
 	c.news = make(chan struct{})
-	c.mu.Unlock()
 	if old != nil && sameForPlan(*old, r) {
 		return
 	}

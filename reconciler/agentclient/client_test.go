@@ -223,6 +223,10 @@ func TestChangedIsSilentAboutMeasurements(t *testing.T) {
 	if !r.VolumeAttached || r.PID != 7 || r.Order == nil || r.Order.Settings["a"] != "b" || r.Conditions[0].Reason != "Full" {
 		t.Fatalf("the report is %+v", r)
 	}
+	select {
+	case <-c.Changed(): // of that report, where it was seen first
+	default:
+	}
 	s.tell(full("95.2 %"))
 	for late := time.After(patience); c.Reports()[machine].Conditions[0].Message != "95.2 %"; {
 		select {
