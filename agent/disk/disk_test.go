@@ -438,9 +438,11 @@ func TestMakingIsKilledForReal(t *testing.T) {
 				return 0, false
 			}
 			kill = false
-			// Wherever this hits, also after the end: all must come out well.
-			cmd := exec.Command("timeout", append([]string{"-s", "KILL", []string{"0.001", "0.003", "0.006", "0.01", "0.02"}[i], name}, args...)...)
-			_ = cmd.Run()
+			// Wherever this hits, also after the end: all must come out well. It is waited
+			// for: while it dies it has the device.
+			ctx, cancel := context.WithTimeout(t.Context(), []time.Duration{1, 3, 6, 10, 20}[i]*time.Millisecond)
+			defer cancel()
+			_ = exec.CommandContext(ctx, name, args...).Run()
 			return 137, true
 		}
 		b.start("")
