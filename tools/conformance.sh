@@ -46,7 +46,17 @@ fi
 # start has a fresh moto answer. It listens before it answers; its own page says when
 # it does.
 start() {
-	port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	# Below what is given to connections, one of which could have it before moto listens.
+	port=$("$venv/bin/python" -c '
+import random, socket
+while True:
+    try:
+        s = socket.socket()
+        s.bind(("127.0.0.1", random.randrange(10000, 15000)))
+        break
+    except OSError:
+        s.close()
+print(s.getsockname()[1])')
 	"$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/moto.log" 2>&1 &
 	server=$!
 	"$venv/bin/python" - "$port" "$server" <<'PY' || { cat "$work/moto.log" >&2; exit 1; }

@@ -68,7 +68,7 @@ func drain(c *Client) {
 
 func TestIssueFromAHostileAuthority(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "PEBBLE_VA_NOSLEEP=0", "PEBBLE_VA_SLEEPTIME=3", "PEBBLE_WFE_NONCEREJECT=30", "PEBBLE_AUTHZREUSE=0", "PEBBLE_VA_ALWAYS_VALID=0")
+	w := newWorld(t, "PEBBLE_VA_NOSLEEP=0", "PEBBLE_VA_SLEEPTIME=3", "PEBBLE_WFE_NONCEREJECT=15", "PEBBLE_AUTHZREUSE=0", "PEBBLE_VA_ALWAYS_VALID=0")
 	c := w.open(t)
 	wanted := map[string][]string{
 		"d-1": {"one.example.com"},

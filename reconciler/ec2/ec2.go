@@ -149,7 +149,7 @@ func New(opts Options) (*Cloud, error) {
 		return nil, errors.Join(missing...)
 	}
 	c := &Cloud{opts: opts, limiter: opts.Limiter, log: opts.Logger, memory: newMemory(), shortages: newShortages()}
-	c.together = newTogether(c)
+	c.together = newTogether(c, gatherFor)
 	if c.opts.AgentPort == 0 {
 		c.opts.AgentPort = defaultAgentPort
 	}

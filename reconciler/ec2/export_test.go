@@ -8,3 +8,7 @@ func (c *Cloud) AskAgain() {
 	defer c.health.mu.Unlock()
 	c.health.asked = time.Time{}
 }
+
+// Gather has requests wait longer for others of their kind: a busy machine may start what
+// belongs together far apart.
+func (c *Cloud) Gather(wait time.Duration) { c.together = newTogether(c, wait) }

@@ -28,17 +28,17 @@ type together struct {
 	ends      *dataloadgen.Loader[string, struct{}]
 }
 
-func newTogether(c *Cloud) together {
+func newTogether(c *Cloud, wait time.Duration) together {
 	return together{
-		volumes:   gather(looks(c.someVolumes, func(v types.Volume) *string { return v.VolumeId }, "look at volume ")),
-		instances: gather(looks(c.someInstances, func(i types.Instance) *string { return i.InstanceId }, "look at machine ")),
-		ends:      gather(c.terminate),
+		volumes:   gather(wait, looks(c.someVolumes, func(v types.Volume) *string { return v.VolumeId }, "look at volume ")),
+		instances: gather(wait, looks(c.someInstances, func(i types.Instance) *string { return i.InstanceId }, "look at machine ")),
+		ends:      gather(wait, c.terminate),
 	}
 }
 
 // gather keeps nothing: every answer is to a request that was sent after the question.
-func gather[T any](ask func(context.Context, []string) ([]T, []error)) *dataloadgen.Loader[string, T] {
-	return dataloadgen.NewLoader(ask, dataloadgen.WithoutCache(), dataloadgen.WithWait(gatherFor), dataloadgen.WithBatchCapacity(gatherMost))
+func gather[T any](wait time.Duration, ask func(context.Context, []string) ([]T, []error)) *dataloadgen.Loader[string, T] {
+	return dataloadgen.NewLoader(ask, dataloadgen.WithoutCache(), dataloadgen.WithWait(wait), dataloadgen.WithBatchCapacity(gatherMost))
 }
 
 // looks asks for things by a filter of their ids: by the ids themselves, one that is

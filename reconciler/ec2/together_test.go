@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,11 +15,15 @@ import (
 	"github.com/mainstaydb/mainstay/reconciler/plan"
 )
 
+// gather is longer than a busy machine takes to begin a handful of requests.
+const gather = time.Second
+
 // TestTogether: what is asked at one moment is one request, and each gets the answer
 // about its own.
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
+	f.Gather(gather)
 	actions := batch(4)
 	machines := f.launch(t, actions)
 	inv := f.owned(t, actions)
@@ -57,6 +62,7 @@ func TestEndedTogether(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t)
+			f.Gather(gather)
 			machines := f.launch(t, batch(3))
 			f.whole(t)
 			f.proxy.Failing(func(r mototest.Request) *mototest.Fault {

@@ -16,6 +16,7 @@ package mototest
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -177,7 +178,7 @@ func (p *Proxy) ask(r *http.Request, q Request) *httptest.ResponseRecorder {
 	if q.Form != nil {
 		body = []byte(q.Form.Encode())
 	}
-	out := r.Clone(r.Context())
+	out := r.Clone(context.WithoutCancel(r.Context())) // what was begun is done, whoever waits for it
 	out.Body = io.NopCloser(bytes.NewReader(body))
 	out.ContentLength = int64(len(body))
 	out.Header.Set("Content-Length", strconv.Itoa(len(body)))

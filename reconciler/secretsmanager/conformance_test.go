@@ -192,7 +192,7 @@ func TestThrottledThroughout(t *testing.T) {
 	w.Failing(func(mototest.Request) *mototest.Fault {
 		return &mototest.Fault{Status: 400, Code: "ThrottlingException", Message: "Rate exceeded"}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // some attempts long
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // some attempts long, also on a busy machine
 	defer cancel()
 	_, err := s.Get(ctx, "a")
 	refuses(t, "throttled throughout", err, "throttles", "Rate exceeded")

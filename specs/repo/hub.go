@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 var schemes = []string{"file", "http", "https", "aws", "gs", "oci", "az", "oss"}
@@ -38,8 +40,13 @@ func CheckHub(hub string) error {
 
 // cloneTries bounds how often a clone of a hub of files begins anew because another
 // process pushed after the hub was opened and before its files were listed, which are
-// some milliseconds: the engine lists files then that it has not opened.
-const cloneTries = 10
+// some milliseconds, more with each file: the engine lists files then that it has not
+// opened. A hub that is pushed to every 20 ms costs every second try.
+const cloneTries = 50
+
+// clonePause comes between two of them, up to twice as long, so that they do not keep
+// step with whoever pushes.
+const clonePause = 10 * time.Millisecond
 
 // clone fills an empty directory from the hub. An empty hub gives an empty
 // repository that Init can fill.
@@ -53,6 +60,10 @@ func (r *Repo) clone(ctx context.Context) error {
 		err = r.withHub(func() error { return s.call("dolt_clone", r.opts.Hub, database) })
 		if !containsAny(err, "no chunkSource") {
 			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(clonePause + rand.N(clonePause)):
 		}
 	}
 	switch {

@@ -108,8 +108,9 @@ func TestInitAndClone(t *testing.T) {
 	}
 }
 
+// TestOpenRefuses runs by itself: a program that starts while a clone is made could have
+// its lock.
 func TestOpenRefuses(t *testing.T) {
-	t.Parallel()
 	ctx := context.Background()
 	r, hub := newFleet(t, "")
 	_ = r

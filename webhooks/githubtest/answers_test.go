@@ -113,7 +113,12 @@ func TestFaults(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.Failing(func(r githubtest.Request) *githubtest.Fault {
 		if r.Route == route {
-			cancel()
+			go func() { // once it is done
+				for len(pr.Comments()) == before && t.Context().Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				cancel()
+			}()
 		}
 		return &githubtest.Fault{Hang: true, After: true}
 	})

@@ -19,10 +19,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mainstaydb/mainstay/agent/freeport"
 )
 
 // startTimeout is far more than pebble takes on a busy machine.
@@ -156,12 +159,7 @@ func freePorts(t testing.TB, n int) []string {
 	t.Helper()
 	var addresses []string
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // together, so that all differ
-		addresses = append(addresses, l.Addr().String())
+		addresses = append(addresses, net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Take(t))))
 	}
 	return addresses
 }
