@@ -74,8 +74,8 @@ func (v *volumes) run(ctx context.Context) error {
 // look brings the board up to what is attached, and how full it is.
 func (v *volumes) look() {
 	if dir := v.attachNow(); dir != "" {
+		v.lookForRoom(dir) // before anybody hears that it is full and makes room
 		v.measure(dir)
-		v.lookForRoom(dir)
 	}
 	v.lookAtDisk()
 }

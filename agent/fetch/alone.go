@@ -30,6 +30,12 @@ func openAlone(path string) (*os.File, error) {
 	return file, nil
 }
 
+// Release closes a fetched file and gives it back at once: by closing alone, a process that
+// is being started in that moment would keep it from others.
+func Release(file *os.File) error {
+	return errors.Join(unix.Flock(int(file.Fd()), unix.LOCK_UN), file.Close())
+}
+
 // Workplace is a directory beside a fetched file that belongs, like it, to whoever
 // holds the file open. Clean removes it too.
 func Workplace(path string) string { return path + workplaceSuffix }
@@ -58,7 +64,7 @@ func Clean(dir, keep string) error {
 		}
 		errs = append(errs, err)
 		if err == nil {
-			errs = append(errs, os.RemoveAll(Workplace(path)), os.Remove(path), file.Close())
+			errs = append(errs, os.RemoveAll(Workplace(path)), os.Remove(path), Release(file))
 		}
 	}
 	return errors.Join(errs...)

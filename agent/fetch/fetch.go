@@ -55,7 +55,8 @@ func New() *Fetcher {
 }
 
 // File fetches a source into the file at path, which is its own and keeps what a
-// broken download brought. It returns the file open at its beginning.
+// broken download brought. It returns the file open at its beginning, to be
+// released.
 func (f *Fetcher) File(ctx context.Context, src Source, path string, progress Progress) (*os.File, error) {
 	if err := src.Check(); err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (f *Fetcher) File(ctx context.Context, src Source, path string, progress Pr
 		if errors.Is(err, ErrWrong) {
 			err = errors.Join(err, os.Remove(path)) // the next try must not go on from it
 		}
-		return nil, errors.Join(err, file.Close())
+		return nil, errors.Join(err, Release(file))
 	}
 	return file, nil
 }

@@ -47,7 +47,7 @@ func (i *Installer) Install(ctx context.Context, version string, src fetch.Sourc
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { _ = fetch.Release(file) }()
 	staged, err := i.stage(ctx, version, file, fetch.Workplace(part))
 	if err != nil {
 		return err

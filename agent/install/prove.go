@@ -67,7 +67,7 @@ func run(ctx context.Context, dir string, env, command []string) (out []byte, er
 	for range busyTries {
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 		cmd.Dir, cmd.Env = dir, env
-		cmd.WaitDelay = time.Second // a child of its own may hold the answer open
+		cmd.WaitDelay = 10 * time.Second // a child of its own may hold the answer open
 		out, err = cmd.Output()
 		if !errors.Is(err, syscall.ETXTBSY) {
 			return out, err

@@ -71,7 +71,7 @@ func (u *Updater) Apply(ctx context.Context, r Release) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { _ = fetch.Release(file) }()
 	work := fetch.Workplace(part)
 	staged, err := stage(ctx, r.Version, file, work)
 	if err != nil {

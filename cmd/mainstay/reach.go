@@ -16,8 +16,8 @@ const (
 	// person at a prompt waits.
 	reachBound = 3 * time.Second
 	// reachAgain is how long an embedded hub that refuses is asked again: one that was
-	// killed is back within it.
-	reachAgain = time.Second
+	// killed is back within a second, and within this on a busy machine.
+	reachAgain = 2 * time.Second
 )
 
 // reach finds out quickly whether anybody listens where the hub should be. Hubs

@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // SQL ports are taken from below the range that the kernel hands out to
@@ -40,6 +43,7 @@ func (c *Cloud) portOf(ctx context.Context, deployment string, ordinal int) (int
 		if err != nil {
 			return 0, fmt.Errorf("%s should hold a port; remove the file to have a new one chosen: %w", path, err)
 		}
+		c.hold(port)
 		return port, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -52,8 +56,8 @@ func (c *Cloud) portOf(ctx context.Context, deployment string, ordinal int) (int
 	return port, explain(replaceFile(path, []byte(strconv.Itoa(port)+"\n")), "note a SQL port in "+path)
 }
 
-// choosePort finds a port that nobody listens on and no place of this cloud has.
-// At random, so that clouds beside each other rarely choose alike.
+// choosePort finds a port that nobody listens on and no place of this cloud has, nor one
+// of a cloud beside it. At random, as that is known only while its control plane runs.
 func (c *Cloud) choosePort() (int, error) {
 	taken, err := c.takenPorts()
 	if err != nil {
@@ -61,11 +65,25 @@ func (c *Cloud) choosePort() (int, error) {
 	}
 	for range portTries {
 		port := firstPort + rand.IntN(lastPort-firstPort)
-		if !taken[port] && free(port) {
+		if !taken[port] && free(port) && c.hold(port) {
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port between %d and %d was found for a database; stop some of the programs that listen there", firstPort, lastPort)
+}
+
+// hold keeps the clouds of other processes from choosing a port while nobody listens on it,
+// and says whether one of them has it. What is held is a name of the abstract namespace,
+// which leaves no file and is gone with its process.
+func (c *Cloud) hold(port int) bool {
+	if c.held[port] != nil {
+		return true
+	}
+	l, err := net.Listen("unix", fmt.Sprintf("@mainstay-sql-port-%d", port))
+	if err == nil {
+		c.held[port] = l
+	}
+	return !errors.Is(err, unix.EADDRINUSE)
 }
 
 func (c *Cloud) takenPorts() (map[int]bool, error) {
@@ -89,9 +107,22 @@ func (c *Cloud) takenPorts() (map[int]bool, error) {
 // releasePort gives up the port of a place whose volume is gone. Failing costs a
 // port and nothing else.
 func (c *Cloud) releasePort(deployment string, ordinal int) {
+	c.ports.Lock()
+	defer c.ports.Unlock()
 	path := c.portFile(deployment, ordinal)
+	if b, err := os.ReadFile(path); err == nil {
+		c.letGo(strings.TrimSpace(string(b)))
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.log.Warn("a SQL port stays taken", "deployment", deployment, "err", err)
+	}
+}
+
+func (c *Cloud) letGo(port string) {
+	n, _ := strconv.Atoi(port)
+	if l := c.held[n]; l != nil {
+		_ = l.Close()
+		delete(c.held, n)
 	}
 }
 
@@ -99,7 +130,11 @@ func (c *Cloud) portFile(deployment string, ordinal int) string {
 	return filepath.Join(c.dir.ports(), digest("place", deployment, strconv.Itoa(ordinal)))
 }
 
+// free says whether nobody listens on a port. No program is started meanwhile: it would
+// have the port until it has become another program.
 func free(port int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
 		return false

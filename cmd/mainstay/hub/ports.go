@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 // ports are the hub's two. They are kept, as clones and people remember them.
@@ -76,11 +77,9 @@ func (p ports) free() error {
 		port int
 		flag string
 	}{{"127.0.0.1", p.SQL, "--hub-port"}, {"", p.Remote, "--hub-remote-port"}} {
-		l, err := net.Listen("tcp", net.JoinHostPort(want.host, strconv.Itoa(want.port)))
-		if err != nil {
+		if err := free(want.host, want.port); err != nil {
 			return fmt.Errorf("the hub cannot listen on port %d: another program has it; end that one or choose another port with %s: %w", want.port, want.flag, errors.Unwrap(err))
 		}
-		l.Close()
 	}
 	return nil
 }
@@ -97,10 +96,20 @@ const (
 func anyPort(host string) int {
 	for {
 		port := lowestPort + rand.IntN(highestPort-lowestPort)
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err == nil {
-			l.Close()
+		if free(host, port) == nil {
 			return port
 		}
 	}
+}
+
+// free fails when somebody listens there. No program is started meanwhile: it would have
+// the port until it has become another program.
+func free(host string, port int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
