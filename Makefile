@@ -15,7 +15,7 @@ LDFLAGS := -s -w
 MAIN    := github.com/mainstaydb/mainstay/cmd/mainstay
 # Two packages at a time: each may run several Dolt servers, and more of them at
 # once make a small machine slow enough to run into bounds that mean "broken".
-TESTFLAGS ?= -p 2 -timeout 20m
+TESTFLAGS ?= -p 2 -timeout 30m
 
 .PHONY: help demo build programs test sim torture fuzz mutate conformance check deploy-check bench generate clean
 .DEFAULT_GOAL := help

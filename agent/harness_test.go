@@ -253,7 +253,15 @@ func (r *rig) dialAs(cert, key []byte) *grpc.ClientConn {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+r.address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+	// An agent that starts anew may have to listen elsewhere.
+	dial := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		address, err := os.ReadFile(filepath.Join(r.dir, "agent.addr"))
+		if err != nil {
+			return nil, err
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", strings.TrimSpace(string(address)))
+	})
+	conn, err := grpc.NewClient("passthrough:///"+r.address(), dial, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, MinVersion: tls.VersionTLS13, //nolint:gosec // who answers is tested apart
 	})))
 	if err != nil {

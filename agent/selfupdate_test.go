@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mainstaydb/mainstay/agent/agentpb"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -20,7 +21,7 @@ import (
 func programOf(t *testing.T, version string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mainstay-agent")
-	out, err := exec.CommandContext(limited(t), "go", "build", "-ldflags", "-s -w -X main.buildVersion="+version, "-o", path, "../cmd/mainstay-agent").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w -X main.buildVersion="+version, "-o", path, "../cmd/mainstay-agent").CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -114,7 +115,7 @@ func TestSelfUpdate(t *testing.T) {
 
 	t.Log("a good one")
 	r.update(next)
-	if _, err := r.agent().Status(limited(t), &agentpb.StatusRequest{}); err != nil {
+	if _, err := r.agent().Status(limited(t), &agentpb.StatusRequest{}, grpc.WaitForReady(true)); err != nil {
 		t.Fatalf("the question that follows the answer: %v", err)
 	}
 	second := r.find("run/agent.pid", first.PID())

@@ -107,4 +107,4 @@ export MAINSTAY_TEST_GITHUB="$PWD/build/github"
 run -timeout 5m ./webhooks/...
 run -timeout 5m -run 'TestGitHub$|TestGitHubApproval' ./cmd/mainstay/e2e
 # By itself: it starts some seventy programs, and is bounded in time.
-try -timeout 5m -run TestEC2 ./cmd/mainstay/e2e
+try -timeout 15m -run TestEC2 ./cmd/mainstay/e2e

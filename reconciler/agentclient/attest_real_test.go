@@ -107,15 +107,11 @@ func TestRealAgentIsAttested(t *testing.T) {
 	m := plan.Machine{ID: instance, State: plan.MachineRunning, AgentAddress: address, Host: "127.0.0.1", LaunchedAt: r.began}
 	c.Track([]plan.Machine{m})
 	began := time.Now()
-	if err := c.Enrol(t.Context(), instance); err != nil {
-		t.Fatal(err)
-	}
+	again(t, func() error { return c.Enrol(t.Context(), instance) })
 	t.Logf("enrolled in %s", time.Since(began).Round(time.Millisecond))
 	heard(t, c, instance, "the agent with its volume", func(a plan.Agent) bool { return a.Enrolled && a.VolumeAttached })
 	order := plan.Order{Generation: 2, Deployment: "d1", Name: "orders", DoltVersion: "2.2.0"}
-	if err := c.Deploy(t.Context(), instance, order); err != nil {
-		t.Fatal(err)
-	}
+	again(t, func() error { return c.Deploy(t.Context(), instance, order) })
 	heard(t, c, instance, "a database that serves", func(a plan.Agent) bool { return a.Database == plan.DatabaseServing })
 	old := order
 	old.Generation = 1

@@ -97,15 +97,26 @@ func (s *stand) serve(order plan.Order) (id string) {
 	}
 	id = machines[0].ID
 	heard(s.T, s.client, id, "a fresh agent", func(r plan.Agent) bool { return r.Reachable })
-	if err := s.client.Enrol(s.Context(), id); err != nil {
-		s.Fatal(err)
-	}
+	again(s.T, func() error { return s.client.Enrol(s.Context(), id) })
 	heard(s.T, s.client, id, "the agent with its volume", func(r plan.Agent) bool { return r.Enrolled && r.VolumeAttached })
-	if err := s.client.Deploy(s.Context(), id, order); err != nil {
-		s.Fatal(err)
-	}
+	again(s.T, func() error { return s.client.Deploy(s.Context(), id, order) })
 	s.serving(id)
 	return id
+}
+
+// again does what the loop would do again: each order has a few seconds, which a real
+// agent on a busy machine may need for its files.
+func again(t *testing.T, do func() error) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err := do()
+		if err == nil {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (s *stand) serving(id string) plan.Agent {

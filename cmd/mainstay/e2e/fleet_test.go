@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/mainstaydb/mainstay/agent/freeport"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/home"
 	"github.com/mainstaydb/mainstay/cmd/mainstay/view"
 )
@@ -99,7 +101,7 @@ func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := &fleet{t: t, dir: filepath.Join(t.TempDir(), "fleet")}
 	t.Cleanup(f.end)
-	f.start()
+	f.begin()
 	f.converged()
 	return f
 }
@@ -112,6 +114,12 @@ func (f *fleet) sub(name string, part func(t *testing.T)) {
 		f.t = t
 		part(t)
 	})
+}
+
+// begin is the first start, with ports for the hub that no other test has.
+func (f *fleet) begin(args ...string) {
+	f.t.Helper()
+	f.start(append(args, "--hub-port", strconv.Itoa(freeport.Take(f.t)), "--hub-remote-port", strconv.Itoa(freeport.Take(f.t)))...)
 }
 
 // start runs mainstay up and waits until it says that all is as main wants it.

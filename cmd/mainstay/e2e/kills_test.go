@@ -59,7 +59,11 @@ func TestKills(t *testing.T) {
 		f.kill(dead)
 		f.until("another hub answers", func() bool {
 			now := pids("dolt sql-server", filepath.Join(f.dir, "hub", "config.yaml"))
-			return len(now) == 1 && now[0] != dead
+			if len(now) != 1 || now[0] == dead {
+				return false
+			}
+			_, _, code := f.run("status")
+			return code == 0
 		})
 		f.sql("UPDATE deployments SET owner = 'after the hub' WHERE name = 'orders'")
 		f.converged()

@@ -28,7 +28,6 @@ func TestEC2ACME(t *testing.T) {
 	foreign := len(f.records())
 
 	f.change("INSERT INTO deployments (name, zone, certificate) VALUES ('shop', 'eu-west-1a', 'acme')")
-	f.converged() // also on record
 	shop := f.deployment("shop")
 	if len(shop.Conditions) > 0 {
 		t.Errorf("it has its certificate, and status says: %s", describe(shop))

@@ -199,6 +199,7 @@ func (f *cloudFleet) change(statement string) {
 	f.within("the fleet has converged on "+statement, func() bool {
 		return strings.Contains(f.out.String(), "msg=converged commit="+commit)
 	})
+	f.converged() // it is recorded a moment later
 }
 
 // commit is the one on main that a change made.

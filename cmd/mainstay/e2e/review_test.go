@@ -103,7 +103,7 @@ func TestProposals(t *testing.T) {
 	})
 
 	f.sub("past every check", func(t *testing.T) {
-		good := f.status().Commit
+		good := f.converged().Commit
 		clone := f.clone()
 		f.doltIn(clone, "sql", "-q", "UPDATE deployments SET volume_gb = 1 WHERE name = 'archive'")
 		f.doltIn(clone, "commit", "-am", "shrink it")

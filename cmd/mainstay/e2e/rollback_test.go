@@ -19,7 +19,7 @@ func TestRollback(t *testing.T) {
 	t.Parallel()
 	f := &fleet{t: t, dir: filepath.Join(t.TempDir(), "fleet")}
 	t.Cleanup(f.end)
-	f.start("--versions-dir", withAnotherVersion(t))
+	f.begin("--versions-dir", withAnotherVersion(t))
 	f.converged()
 	f.fill("catalog")
 	f.fill("archive")

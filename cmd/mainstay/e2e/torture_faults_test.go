@@ -79,7 +79,11 @@ func (s *suffering) fault() {
 		}
 	}
 	w := victims[rand.IntN(len(victims))]
-	d := s.deployment(w.name)
+	var d view.Deployment // its address is not known yet to a control plane that has just begun
+	s.wait(w.name+" has an address", named(w.name, func(now view.Deployment) bool {
+		d = now
+		return d.Ready && d.Port != 0
+	}))
 	began := time.Now()
 	k.does(w, d)
 	written := w.acknowledged.Load()
