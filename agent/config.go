@@ -109,7 +109,7 @@ func DatabasePIDFile(dir string) string { return filepath.Join(dir, "run", "dolt
 // restart what the other stopped. The lock ends with the process, however it ends.
 // It is on the directory of logs because the machine's own process has the other.
 func lockAgent(c Config) (*alone.Lock, error) {
-	lock, err := alone.Take(c.logDir(), alone.Patience)
+	lock, err := alone.Dir(c.logDir(), alone.Patience)
 	switch {
 	case errors.Is(err, alone.ErrTaken):
 		err = fmt.Errorf("another agent runs in %s, stop it first: %w", c.dir, err)

@@ -37,17 +37,22 @@ func (l *Lock) Close() error {
 	return l.file.Close()
 }
 
-// Take locks a file, which is made when it is not there, or a directory. It waits for as
-// long as patience says, and then fails with ErrTaken.
-func Take(path string, patience time.Duration) (*Lock, error) {
-	flag := os.O_CREATE | os.O_RDWR
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		flag = os.O_RDONLY
-	}
+// File locks a file, which is made when it is not there. It waits for as long as patience
+// says, and then fails with ErrTaken.
+func File(path string, patience time.Duration) (*Lock, error) {
+	return take(path, os.O_CREATE|os.O_RDWR, patience)
+}
+
+// Dir is File for a directory, which has to be there.
+func Dir(path string, patience time.Duration) (*Lock, error) {
+	return take(path, os.O_RDONLY, patience)
+}
+
+func take(path string, flag int, patience time.Duration) (*Lock, error) {
 	l := flock.New(path, flock.SetFlag(flag), flock.SetPermissions(0o600))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	got, err := l.TryLock()
+	got, err := l.TryLock() // also without patience
 	if err == nil && !got {
 		got, err = l.TryLockContext(ctx, pause)
 	}

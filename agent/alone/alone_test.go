@@ -14,22 +14,22 @@ import (
 	"github.com/mainstaydb/mainstay/agent/alone"
 )
 
-// TestTake: a file that is not there, and a directory, are one holder's at a time.
-func TestTake(t *testing.T) {
+// TestOneAtATime: a file that is not there, and a directory, are one holder's at a time.
+func TestOneAtATime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, path := range []string{filepath.Join(dir, "lock"), dir} {
-		first, err := alone.Take(path, 0)
+	for path, take := range map[string]func(string, time.Duration) (*alone.Lock, error){filepath.Join(dir, "lock"): alone.File, dir: alone.Dir} {
+		first, err := take(path, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := alone.Take(path, 10*time.Millisecond); !errors.Is(err, alone.ErrTaken) {
+		if _, err := take(path, 10*time.Millisecond); !errors.Is(err, alone.ErrTaken) {
 			t.Errorf("%s is taken twice: %v", path, err)
 		}
 		if err := first.Close(); err != nil {
 			t.Fatal(err)
 		}
-		again, err := alone.Take(path, 0)
+		again, err := take(path, 0)
 		if err != nil {
 			t.Errorf("%s was given back: %v", path, err)
 		}
@@ -37,8 +37,11 @@ func TestTake(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := alone.Take(filepath.Join(dir, "no", "lock"), time.Minute); !errors.Is(err, os.ErrNotExist) {
+	if _, err := alone.File(filepath.Join(dir, "no", "lock"), time.Minute); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a lock where nothing can be: %v", err)
+	}
+	if _, err := alone.Dir(filepath.Join(dir, "no"), time.Minute); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
 	}
 }
 
@@ -47,7 +50,7 @@ func TestTake(t *testing.T) {
 func TestGivenBackWhileChildrenStart(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
-	lock, err := alone.Take(path, 0)
+	lock, err := alone.File(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +76,7 @@ func TestGivenBackWhileChildrenStart(t *testing.T) {
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := alone.Take(path, 0)
+	again, err := alone.File(path, 0)
 	if err != nil {
 		t.Errorf("the lock was given back, and a child keeps it: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mainstaydb/mainstay/agent/durable"
 	"github.com/mainstaydb/mainstay/agent/process"
+	"github.com/mainstaydb/mainstay/agent/tcpport"
 )
 
 // Start starts the server and returns while it is still coming up; Check tells
@@ -114,14 +115,11 @@ func (s *Server) portsFree() error {
 		addresses = append(addresses, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.place.MetricsPort)))
 	}
 	for _, address := range addresses {
-		l, err := net.Listen("tcp", address)
+		err := tcpport.Free(address)
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return problem(PortTaken, "InUse", "another program listens on %s; stop it, and the database starts by itself", address)
 		}
 		if err != nil {
-			return fmt.Errorf("listen on %s: %w", address, err)
-		}
-		if err := l.Close(); err != nil {
 			return fmt.Errorf("listen on %s: %w", address, err)
 		}
 	}

@@ -8,10 +8,9 @@ package freeport
 import (
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"strconv"
-	"syscall"
 	"testing"
+
+	"github.com/mainstaydb/mainstay/agent/tcpport"
 )
 
 // The range is below what Linux gives to outgoing connections (32768 and up) and below
@@ -26,13 +25,11 @@ func Take(t testing.TB) int {
 	t.Helper()
 	for range last - first {
 		port := first + rand.IntN(last-first)
-		// A name of the abstract namespace is one process's, leaves no file, and is gone
-		// with its process.
-		held, err := net.Listen("unix", fmt.Sprintf("@mainstay-test-port-%d", port))
+		held, err := tcpport.Hold(port)
 		if err != nil {
 			continue
 		}
-		if free(port) {
+		if tcpport.Free(fmt.Sprintf(":%d", port)) == nil {
 			t.Cleanup(func() { _ = held.Close() })
 			return port
 		}
@@ -40,13 +37,4 @@ func Take(t testing.TB) int {
 	}
 	t.Fatalf("no port between %d and %d is free", first, last)
 	return 0
-}
-
-// free says whether nobody listens there. No program is started meanwhile: it would have
-// the port until it has become another program.
-func free(port int) bool {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	l, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(port)))
-	return err == nil && l.Close() == nil
 }

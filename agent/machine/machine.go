@@ -102,7 +102,7 @@ func (m *Machine) Run(ctx context.Context) error {
 
 // lock keeps a second machine out of the directory; it ends with the process.
 func (m *Machine) lock() (*alone.Lock, error) {
-	lock, err := alone.Take(filepath.Join(m.config.Dir, "run"), alone.Patience)
+	lock, err := alone.Dir(filepath.Join(m.config.Dir, "run"), alone.Patience)
 	switch {
 	case errors.Is(err, alone.ErrTaken):
 		err = fmt.Errorf("a machine runs in %s already, stop it first: %w", m.config.Dir, err)

@@ -16,9 +16,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,8 +48,8 @@ type Cloud struct {
 	now      func() time.Time
 	changed  chan struct{}
 
-	ports sync.Mutex           // see portOf
-	held  map[int]net.Listener // see hold; guarded by ports
+	ports sync.Mutex        // see portOf
+	held  map[int]io.Closer // see hold; guarded by ports
 
 	mu       sync.Mutex
 	known    map[string]machineRecord    // records never change once written: read once
@@ -76,7 +76,7 @@ func Open(_ context.Context, opts Options) (*Cloud, error) {
 		}
 	}
 	c := &Cloud{dir: layout(root), opts: opts, log: opts.Logger, now: time.Now,
-		changed: make(chan struct{}, 1), held: make(map[int]net.Listener), known: make(map[string]machineRecord), running: make(map[string]*process.Process), starting: make(map[string]bool), dead: make(map[string]bool)}
+		changed: make(chan struct{}, 1), held: make(map[int]io.Closer), known: make(map[string]machineRecord), running: make(map[string]*process.Process), starting: make(map[string]bool), dead: make(map[string]bool)}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

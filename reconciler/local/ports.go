@@ -11,9 +11,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mainstaydb/mainstay/agent/tcpport"
 )
 
 // SQL ports are taken from below the range that the kernel hands out to
@@ -65,7 +66,7 @@ func (c *Cloud) choosePort() (int, error) {
 	}
 	for range portTries {
 		port := firstPort + rand.IntN(lastPort-firstPort)
-		if !taken[port] && free(port) && c.hold(port) {
+		if !taken[port] && tcpport.Free(net.JoinHostPort(loopback, strconv.Itoa(port))) == nil && c.hold(port) {
 			return port, nil
 		}
 	}
@@ -73,15 +74,14 @@ func (c *Cloud) choosePort() (int, error) {
 }
 
 // hold keeps the clouds of other processes from choosing a port while nobody listens on it,
-// and says whether one of them has it. What is held is a name of the abstract namespace,
-// which leaves no file and is gone with its process.
+// and says whether it is ours.
 func (c *Cloud) hold(port int) bool {
 	if c.held[port] != nil {
 		return true
 	}
-	l, err := net.Listen("unix", fmt.Sprintf("@mainstay-sql-port-%d", port))
+	held, err := tcpport.Hold(port)
 	if err == nil {
-		c.held[port] = l
+		c.held[port] = held
 	}
 	return !errors.Is(err, unix.EADDRINUSE)
 }
@@ -128,16 +128,4 @@ func (c *Cloud) letGo(port string) {
 
 func (c *Cloud) portFile(deployment string, ordinal int) string {
 	return filepath.Join(c.dir.ports(), digest("place", deployment, strconv.Itoa(ordinal)))
-}
-
-// free says whether nobody listens on a port. No program is started meanwhile: it would
-// have the port until it has become another program.
-func free(port int) bool {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return l.Close() == nil
 }

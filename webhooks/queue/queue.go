@@ -107,7 +107,7 @@ func Open(dir string, opt Options) (*Queue, error) {
 }
 
 func (q *Queue) open() (err error) {
-	switch q.lock, err = alone.Take(filepath.Join(q.dir, "lock"), alone.Patience); {
+	switch q.lock, err = alone.File(filepath.Join(q.dir, "lock"), alone.Patience); {
 	case errors.Is(err, alone.ErrTaken):
 		return fmt.Errorf("another process works off the queue %s; give each its own directory: %w", q.dir, err)
 	case err != nil:

@@ -138,7 +138,7 @@ func (h Home) Held() bool {
 }
 
 func lockFile(path string, patience time.Duration) (*alone.Lock, error) {
-	lock, err := alone.Take(path, patience)
+	lock, err := alone.File(path, patience)
 	switch {
 	case errors.Is(err, alone.ErrTaken):
 		err = ErrHeld

@@ -9,7 +9,8 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"syscall"
+
+	"github.com/mainstaydb/mainstay/agent/tcpport"
 )
 
 // ports are the hub's two. They are kept, as clones and people remember them.
@@ -77,7 +78,7 @@ func (p ports) free() error {
 		port int
 		flag string
 	}{{"127.0.0.1", p.SQL, "--hub-port"}, {"", p.Remote, "--hub-remote-port"}} {
-		if err := free(want.host, want.port); err != nil {
+		if err := tcpport.Free(net.JoinHostPort(want.host, strconv.Itoa(want.port))); err != nil {
 			return fmt.Errorf("the hub cannot listen on port %d: another program has it; end that one or choose another port with %s: %w", want.port, want.flag, errors.Unwrap(err))
 		}
 	}
@@ -96,20 +97,8 @@ const (
 func anyPort(host string) int {
 	for {
 		port := lowestPort + rand.IntN(highestPort-lowestPort)
-		if free(host, port) == nil {
+		if tcpport.Free(net.JoinHostPort(host, strconv.Itoa(port))) == nil {
 			return port
 		}
 	}
-}
-
-// free fails when somebody listens there. No program is started meanwhile: it would have
-// the port until it has become another program.
-func free(host string, port int) error {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return err
-	}
-	return l.Close()
 }
