@@ -20,6 +20,7 @@ func TestPortsOfOthers(t *testing.T) {
 		t.Error("two clouds have one port")
 	}
 	one.letGo(strconv.Itoa(port))
+	defer two.letGo(strconv.Itoa(port))
 	if !two.hold(port) {
 		t.Error("a port that was given up is still taken")
 	}
